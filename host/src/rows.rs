@@ -1,0 +1,20 @@
+//! Decoded rows of one batch, still tied to the messages they came from.
+
+use arrow::array::RecordBatch;
+
+use crate::batch::TopicPartition;
+
+/// Rows of one schema that came from messages of one topic and partition.
+///
+/// Invariant: `offsets.len() == rows.num_rows()`, never decreasing.
+#[derive(Clone, Debug)]
+pub struct Rows {
+    /// Where the messages came from.
+    pub source: TopicPartition,
+    /// The rows. Batches with equal schemas share one `SchemaRef`.
+    pub rows: RecordBatch,
+    /// The Kafka offset of the message behind each row.
+    pub offsets: Vec<i64>,
+    /// The timestamp of the message behind each row, in ms since the epoch; -1 for none.
+    pub timestamps: Vec<i64>,
+}
