@@ -44,8 +44,6 @@ pub(super) enum Event {
     CommitFailed(RDKafkaErrorCode),
     /// Anything that went wrong; librdkafka goes on trying unless `fatal`.
     Error { code: RDKafkaErrorCode, text: String, partition: Option<(String, i32)>, fatal: bool },
-    /// A line of statistics, as JSON that may be malformed.
-    Statistics(Vec<u8>),
     /// Nothing of interest.
     Other,
 }
@@ -114,9 +112,6 @@ impl OwnedEvent {
                     error => Event::CommitFailed(error.into()),
                 },
                 ffi::RD_KAFKA_EVENT_ERROR => self.read_error(),
-                ffi::RD_KAFKA_EVENT_STATS => {
-                    Event::Statistics(CStr::from_ptr(ffi::rd_kafka_event_stats(self.0)).to_bytes().to_vec())
-                }
                 ffi::RD_KAFKA_EVENT_LOG => {
                     self.log();
                     Event::Other

@@ -323,7 +323,7 @@ impl Reader<'_> {
                 self.offsets.commit_failed();
             }
             Event::Error { code, text, partition, fatal } => self.error(code, text, partition, fatal)?,
-            Event::Statistics(_) | Event::Other => {}
+            Event::Other => {}
         }
         Ok(())
     }

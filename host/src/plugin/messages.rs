@@ -17,7 +17,8 @@ pub(super) const INTERFACE: &str = "weir:connector/messages@0.1.0";
 
 /// Marks handles to the batch. There is one batch a store at most, so a handle
 /// needs no number.
-pub(crate) struct LentBatch;
+#[expect(unreachable_pub, reason = "bindgen re-exports it inside its own, private, modules")]
+pub struct LentBatch;
 
 /// The handle to pass for [`HostState::lent`].
 pub(super) fn handle() -> Resource<LentBatch> {
