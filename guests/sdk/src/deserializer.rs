@@ -44,6 +44,12 @@ pub trait Deserializer: Sized + 'static {
 #[macro_export]
 macro_rules! export_deserializer {
     ($type:ty) => {
+        // Elsewhere the exports' names would not link: there, only check the trait.
+        #[cfg(not(target_family = "wasm"))]
+        const _: fn() = || {
+            let _ = <$type as $crate::Deserializer>::open;
+        };
+        #[cfg(target_family = "wasm")]
         const _: () = {
             type WeirPlugin = $crate::DeserializerPlugin<$type>;
             $crate::bindings::deserializer::export_deserializer_bindings!(

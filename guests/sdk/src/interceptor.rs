@@ -65,6 +65,12 @@ pub trait ProducerInterceptor: Sized + 'static {
 #[macro_export]
 macro_rules! export_consumer_interceptor {
     ($type:ty) => {
+        // Elsewhere the exports' names would not link: there, only check the trait.
+        #[cfg(not(target_family = "wasm"))]
+        const _: fn() = || {
+            let _ = <$type as $crate::ConsumerInterceptor>::open;
+        };
+        #[cfg(target_family = "wasm")]
         const _: () = {
             type WeirPlugin = $crate::ConsumerInterceptorPlugin<$type>;
             $crate::bindings::consumer_interceptor::export_consumer_interceptor_bindings!(
@@ -80,6 +86,12 @@ macro_rules! export_consumer_interceptor {
 #[macro_export]
 macro_rules! export_producer_interceptor {
     ($type:ty) => {
+        // Elsewhere the exports' names would not link: there, only check the trait.
+        #[cfg(not(target_family = "wasm"))]
+        const _: fn() = || {
+            let _ = <$type as $crate::ProducerInterceptor>::open;
+        };
+        #[cfg(target_family = "wasm")]
         const _: () = {
             type WeirPlugin = $crate::ProducerInterceptorPlugin<$type>;
             $crate::bindings::producer_interceptor::export_producer_interceptor_bindings!(

@@ -52,7 +52,6 @@
 //!     }
 //! }
 //!
-//! # #[cfg(target_family = "wasm")]
 //! weir_guest::export_deserializer!(Lines);
 //!
 //! // On your own machine, without weir:

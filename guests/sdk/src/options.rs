@@ -22,9 +22,49 @@ pub fn options<T: DeserializeOwned>(json: &str) -> Result<T, String> {
         serde_json::Value::Object(_) => serde_path_to_error::deserialize(value),
         _ => return Err(String::from("options must be an object")),
     };
-    parsed.map_err(|error| match error.path().to_string().as_str() {
-        // Names of missing and unknown options are in the message itself.
-        "." => error.into_inner().to_string(),
-        path => format!("`{path}`: {}", error.inner()),
+    parsed.map_err(|error| {
+        let (path, reason) = (format!("`{}`", error.path()), error.inner().to_string());
+        // The message itself names an option that is missing or unknown.
+        if path == "`.`" || reason.contains(&path) {
+            return reason;
+        }
+        format!("{path}: {reason}")
     })
+}
+
+#[cfg(test)]
+mod tests {
+    #[derive(Debug, serde::Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Options {
+        #[expect(dead_code, reason = "only parsed")]
+        columns: Vec<Column>,
+    }
+
+    #[derive(Debug, serde::Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Column {
+        #[expect(dead_code, reason = "only parsed")]
+        width: u8,
+    }
+
+    #[test]
+    fn errors_name_the_option() {
+        let error = |json| super::options::<Options>(json).unwrap_err();
+        assert_eq!(error("{}"), "missing field `columns`");
+        assert_eq!(
+            error(r#"{"column":1}"#),
+            "unknown field `column`, expected `columns`"
+        );
+        assert_eq!(
+            error(r#"{"columns":[{"width":300}]}"#),
+            "`columns[0].width`: invalid value: integer `300`, expected u8"
+        );
+        assert_eq!(
+            error(r#"{"columns":[{"widht":3}]}"#),
+            "`columns[0].widht`: unknown field `widht`, expected `width`"
+        );
+        assert_eq!(error("[]"), "options must be an object");
+        assert!(error("{").starts_with("options are not JSON: "));
+    }
 }
