@@ -65,6 +65,7 @@ struct Compiler<'a> {
     grammar: GrammarCompiler<'a>,
     /// The records around the current value, by full name.
     open: Vec<&'a str>,
+    /// Columns above the next one.
     depth: usize,
 }
 
@@ -72,21 +73,10 @@ impl<'a> Compiler<'a> {
     /// Adds the column of a value, those below it, and its operations. `nullable` says
     /// that the caller keeps the column's validity. Returns the column.
     fn value(&mut self, schema: &'a Schema, name: &str, nullable: bool) -> Result<u32, SchemaError> {
-        let schema = self.parsed.resolve(schema)?;
-        self.depth += 1;
-        if self.depth > MAX_DEPTH {
-            return Err(SchemaError::TooDeep);
-        }
-        let column = self.value_here(schema, name, nullable)?;
-        self.depth -= 1;
-        Ok(column)
-    }
-
-    fn value_here(&mut self, schema: &'a Schema, name: &str, nullable: bool) -> Result<u32, SchemaError> {
         use Storage::{Boolean, Fixed, Null, Variable};
         let int = |column| Op::Int { column };
         let long = |column| Op::Long { column };
-        let (format, storage, op): (&str, Storage, fn(u32) -> Op) = match schema {
+        let (format, storage, op): (&str, Storage, fn(u32) -> Op) = match self.parsed.resolve(schema)? {
             Schema::Null => return self.field(name, "n", true, Null),
             Schema::Boolean => ("b", Boolean, |column| Op::Boolean { column }),
             Schema::Int => ("i", Fixed(4), int),
@@ -136,8 +126,7 @@ impl<'a> Compiler<'a> {
             }
             Schema::Record(record) => {
                 let column = self.field(name, "+s", nullable, Storage::Struct)?;
-                let children = self.record_fields(record)?;
-                self.close(column, children);
+                self.children(column, |this| this.record_fields(record))?;
                 return Ok(column);
             }
             Schema::Ref { name } => return Err(SchemaError::Undefined(name.to_string())),
@@ -193,7 +182,7 @@ impl<'a> Compiler<'a> {
 
     fn list(&mut self, items: &'a Schema, name: &str, nullable: bool) -> Result<u32, SchemaError> {
         let column = self.field(name, "+l", nullable, Storage::List)?;
-        self.list_body(column, |this| this.value(items, "item", false).map(drop))?;
+        self.list_body(column, |this| this.value(items, "item", false))?;
         Ok(column)
     }
 
@@ -201,10 +190,11 @@ impl<'a> Compiler<'a> {
         let column = self.field(name, "+m", nullable, Storage::List)?;
         self.list_body(column, |this| {
             let entries = this.field("entries", "+s", false, Storage::Struct)?;
-            this.text("key", false)?;
-            this.value(values, "value", false)?;
-            this.close(entries, 2);
-            Ok(())
+            this.children(entries, |this| {
+                this.text("key", false)?;
+                this.value(values, "value", false)?;
+                Ok(2)
+            })
         })?;
         Ok(column)
     }
@@ -212,12 +202,11 @@ impl<'a> Compiler<'a> {
     fn list_body(
         &mut self,
         column: u32,
-        item: impl FnOnce(&mut Self) -> Result<(), SchemaError>,
+        item: impl FnOnce(&mut Self) -> Result<u32, SchemaError>,
     ) -> Result<(), SchemaError> {
         let at = self.plan.ops.len();
         self.plan.ops.push(Op::List { column, item_bytes: 0, body: 0 });
-        item(self)?;
-        self.close(column, 1);
+        self.children(column, |this| item(this).map(|_| 1))?;
         let body = &self.plan.ops[at + 1..];
         self.plan.ops[at] = Op::List { column, item_bytes: least_bytes(body), body: index(body.len()) };
         Ok(())
@@ -249,16 +238,18 @@ impl<'a> Compiler<'a> {
         let column = self.field(name, "+s", nullable, Storage::Struct)?;
         let at = self.reserve_op();
         let mut compiled = Vec::with_capacity(branches.len());
-        for (branch, name) in branches.iter().zip(branch_names(branches)) {
-            let start = index(self.plan.ops.len() - at - 1);
-            let column = match branch {
-                Schema::Null => None,
-                branch => Some(self.value(branch, &name, true)?),
-            };
-            let end = index(self.plan.ops.len() - at - 1);
-            compiled.push(Branch { column, start, end });
-        }
-        self.close(column, index(branches.len() - usize::from(nullable)));
+        self.children(column, |this| {
+            for (branch, name) in branches.iter().zip(branch_names(branches)) {
+                let start = index(this.plan.ops.len() - at - 1);
+                let column = match branch {
+                    Schema::Null => None,
+                    branch => Some(this.value(branch, &name, true)?),
+                };
+                let end = index(this.plan.ops.len() - at - 1);
+                compiled.push(Branch { column, start, end });
+            }
+            Ok(index(branches.len() - usize::from(nullable)))
+        })?;
         self.plan.unions.push(compiled);
         self.plan.ops[at] = Op::Union {
             column,
@@ -283,6 +274,9 @@ impl<'a> Compiler<'a> {
     }
 
     fn field(&mut self, name: &str, format: &str, nullable: bool, storage: Storage) -> Result<u32, SchemaError> {
+        if self.depth >= MAX_DEPTH {
+            return Err(SchemaError::TooDeep);
+        }
         if self.plan.fields.len() == MAX_FIELDS {
             return Err(SchemaError::TooManyFields);
         }
@@ -298,9 +292,18 @@ impl<'a> Compiler<'a> {
         Ok(column)
     }
 
-    fn close(&mut self, column: u32, children: u32) {
+    /// Adds what is below a column; `add` returns the number of direct children.
+    fn children(
+        &mut self,
+        column: u32,
+        add: impl FnOnce(&mut Self) -> Result<u32, SchemaError>,
+    ) -> Result<u32, SchemaError> {
+        self.depth += 1;
+        let children = add(self)?;
+        self.depth -= 1;
         self.plan.fields[column as usize].children = children;
         self.plan.shapes[column as usize].end = index(self.plan.shapes.len());
+        Ok(column)
     }
 
     fn extension(&mut self, column: u32, name: &str) {

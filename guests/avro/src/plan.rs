@@ -13,10 +13,10 @@ use weir_guest::rows::Field;
 
 use crate::{column::Shape, decimal::Decimal, json::Grammar};
 
-/// How deeply the types of a schema may be nested.
+/// How deeply columns may be nested: the host takes no more levels.
 pub const MAX_DEPTH: usize = 64;
 
-/// How many Arrow fields, at all levels, a schema may have. A schema that names a type
+/// How many Arrow fields, at all levels, a schema may have, as for the host. A schema that names a type
 /// twice has its columns twice, so a short text can ask for very many.
 pub const MAX_FIELDS: usize = 10_000;
 
