@@ -1,1 +1,54 @@
-//! x
+//! weir's Avro deserializer: Confluent wire format in, Arrow columns out.
+//!
+//! ```text
+//! messages ─► framing ─► group for each schema id ─► run ─► column ─► Arrow arrays
+//!               id │            ▲                     ▲
+//!                  └► schema ─► compile ─► plan ──────┘
+//! ```
+//!
+//! A writer schema is compiled once to a flat list of operations; records are decoded
+//! straight into one growing column for each leaf. A record that cannot be decoded is
+//! one error and leaves nothing behind.
+//!
+//! The crate is the component (on `wasm32-unknown-unknown`) and a library with the same
+//! behaviour, for tests and benchmarks:
+//!
+//! ```
+//! use weir_avro::{Decoder, SchemaLookup};
+//! use weir_guest::schemas::{Schema, SchemaError, SchemaType};
+//!
+//! struct OneSchema;
+//! impl SchemaLookup for OneSchema {
+//!     fn by_id(&self, _: u32) -> Result<Schema, SchemaError> {
+//!         let text = r#"{"type":"record","name":"R","fields":[{"name":"n","type":"long"}]}"#;
+//!         Ok(Schema { schema_type: SchemaType::Avro, text: text.into(), references: vec![] })
+//!     }
+//! }
+//!
+//! let mut decoder = Decoder::new();
+//! let decoded = decoder.decode_batch(&[0, 6], &[0, 0, 0, 0, 7, 84], None, &OneSchema)?;
+//! assert_eq!(decoder.schema(7).map(|fields| fields[0].format.as_str()), Some("l"));
+//! assert_eq!(decoded.groups[0].arrays[0].buffers[1], 42i64.to_le_bytes());
+//! # Ok::<(), weir_guest::types::BatchError>(())
+//! ```
+
+mod batch;
+mod framing;
+mod decoder;
+mod schema;
+mod compile;
+mod decimal;
+mod grammar;
+mod json;
+mod plan;
+mod group;
+mod run;
+#[cfg(feature = "fixtures")]
+pub mod fixtures;
+mod input;
+mod column;
+
+pub use decoder::{Decoded, Decoder, MAX_SCHEMAS, SchemaLookup, compile_schema};
+pub use input::MAX_EMPTY_ITEMS;
+pub use plan::{MAX_DEPTH, MAX_FIELDS, Plan};
+pub use schema::SchemaError;

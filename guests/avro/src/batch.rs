@@ -1,0 +1,61 @@
+//! A column of messages, checked.
+
+use thiserror::Error;
+
+/// A column of messages that does not hold together.
+#[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
+pub(crate) enum BatchShapeError {
+    /// Offsets must start at 0, never decrease and end at the number of bytes.
+    #[error("the offsets of the messages do not fit their bytes")]
+    Offsets,
+    /// The validity bitmap has too few bits.
+    #[error("the validity bitmap is shorter than the messages")]
+    Validity,
+}
+
+/// The messages of one batch: message `i` is `bytes[offsets[i]..offsets[i + 1]]`.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Batch<'a> {
+    offsets: &'a [u32],
+    pub(crate) bytes: &'a [u8],
+    validity: Option<&'a [u8]>,
+}
+
+impl<'a> Batch<'a> {
+    pub(crate) fn new(
+        offsets: &'a [u32],
+        bytes: &'a [u8],
+        validity: Option<&'a [u8]>,
+    ) -> Result<Self, BatchShapeError> {
+        let fits = offsets.first() == Some(&0)
+            && offsets.is_sorted()
+            && offsets.last().is_some_and(|end| *end as usize == bytes.len());
+        if !fits {
+            return Err(BatchShapeError::Offsets);
+        }
+        let batch = Self { offsets, bytes, validity };
+        if validity.is_some_and(|bits| bits.len() < batch.len().div_ceil(8)) {
+            return Err(BatchShapeError::Validity);
+        }
+        Ok(batch)
+    }
+
+    /// Number of messages.
+    pub(crate) fn len(&self) -> usize {
+        self.offsets.len() - 1
+    }
+
+    /// Start and end of a message in the bytes.
+    #[inline(always)]
+    pub(crate) fn range(&self, message: u32) -> (usize, usize) {
+        let at = message as usize;
+        (self.offsets[at] as usize, self.offsets[at + 1] as usize)
+    }
+
+    /// Whether a message is there at all: a tombstone is not.
+    #[inline(always)]
+    pub(crate) fn is_valid(&self, message: u32) -> bool {
+        let at = message as usize;
+        self.validity.is_none_or(|bits| bits[at / 8] >> (at % 8) & 1 == 1)
+    }
+}

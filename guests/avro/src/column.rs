@@ -1,0 +1,340 @@
+//! One growing Arrow column, and what a tree of them has in common.
+//!
+//! Columns lie in pre-order, like the fields they belong to. The number of values of
+//! each follows from the rows and the list offsets above it, so a record that failed
+//! half-way is taken back without having kept any marks.
+
+use weir_guest::rows::Array;
+
+use crate::input::Fault;
+
+/// How the values of one column are held.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Storage {
+    /// No buffers: each value is null.
+    Null,
+    /// One byte a value, packed into bits at the end.
+    Boolean,
+    /// `width` bytes a value.
+    Fixed(u32),
+    /// Bytes end to end, with offsets.
+    Variable,
+    /// Offsets into the one child.
+    List,
+    /// Nothing but validity.
+    Struct,
+}
+
+/// What the columns of a plan are, at the same index as the column.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Shape {
+    /// How values are held.
+    pub(crate) storage: Storage,
+    /// Whether `valid` is kept. Never for [`Storage::Null`].
+    pub(crate) nullable: bool,
+    /// Whether the bytes must be UTF-8.
+    pub(crate) text: bool,
+    /// One past the last column below this one.
+    pub(crate) end: u32,
+}
+
+impl Shape {
+    /// The shape of columns that hold no others: `end` is its own index + 1.
+    pub(crate) fn new(storage: Storage, nullable: bool, index: u32) -> Self {
+        Self {
+            storage,
+            nullable: nullable && storage != Storage::Null,
+            text: false,
+            end: index + 1,
+        }
+    }
+}
+
+/// The values of one column so far.
+#[derive(Debug, Default)]
+pub(crate) struct Column {
+    /// One byte a value, 1 or 0, where the column is nullable.
+    pub(crate) valid: Vec<u8>,
+    /// Little-endian `i32` ends, after a first 0.
+    offsets: Vec<u8>,
+    /// Little-endian values.
+    data: Vec<u8>,
+    /// Values of the child, for lists.
+    items: i32,
+}
+
+/// Bytes used by one column for the rows of the batch before.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Used {
+    valid: usize,
+    offsets: usize,
+    data: usize,
+}
+
+impl Column {
+    /// Makes an empty column with room for `numerator / denominator` of what was
+    /// `used` before.
+    pub(crate) fn prepare(&mut self, shape: &Shape, used: Used, numerator: usize, denominator: usize) {
+        let room = |bytes: usize| {
+            let share = bytes as u128 * numerator as u128 / denominator.max(1) as u128;
+            usize::try_from(share + share / 16).unwrap_or(0)
+        };
+        self.clear(shape);
+        self.valid.reserve(room(used.valid));
+        self.offsets.reserve(room(used.offsets));
+        self.data.reserve(room(used.data));
+    }
+
+    /// Forgets all values.
+    pub(crate) fn clear(&mut self, shape: &Shape) {
+        self.valid.clear();
+        self.offsets.clear();
+        self.data.clear();
+        self.items = 0;
+        if matches!(shape.storage, Storage::Variable | Storage::List) {
+            self.offsets.extend_from_slice(&[0; 4]);
+        }
+    }
+
+    /// Appends one fixed-width value.
+    #[inline(always)]
+    pub(crate) fn push<const N: usize>(&mut self, value: [u8; N]) {
+        self.data.extend_from_slice(&value);
+    }
+
+    /// Appends a fixed-width value of a width known only to the schema.
+    #[inline(always)]
+    pub(crate) fn push_slice(&mut self, value: &[u8]) {
+        self.data.extend_from_slice(value);
+    }
+
+    /// Appends one value of variable length.
+    #[inline(always)]
+    pub(crate) fn push_bytes(&mut self, value: &[u8]) -> Result<(), Fault> {
+        self.data.extend_from_slice(value);
+        self.end_bytes()
+    }
+
+    /// Appends the first `len` bytes of `wide`: a copy of known size and a cut are
+    /// cheaper than a copy of a size that is not.
+    #[inline(always)]
+    pub(crate) fn push_short<const N: usize>(&mut self, wide: &[u8; N], len: usize) -> Result<(), Fault> {
+        let end = self.data.len() + len;
+        self.data.extend_from_slice(wide);
+        self.data.truncate(end);
+        self.end_bytes()
+    }
+
+    /// Appends a list of `count` items, which its child has already.
+    #[inline(always)]
+    pub(crate) fn push_list(&mut self, count: usize) -> Result<(), Fault> {
+        self.items = i32::try_from(count)
+            .ok()
+            .and_then(|count| self.items.checked_add(count))
+            .ok_or(Fault::ColumnFull)?;
+        self.offsets.extend_from_slice(&self.items.to_le_bytes());
+        Ok(())
+    }
+
+    #[inline(always)]
+    fn end_bytes(&mut self) -> Result<(), Fault> {
+        let end = i32::try_from(self.data.len()).map_err(|_| Fault::ColumnFull)?;
+        self.offsets.extend_from_slice(&end.to_le_bytes());
+        Ok(())
+    }
+
+    /// The end of value `count - 1`, which is also the number of bytes or child values
+    /// of the first `count` values.
+    fn end_of(&self, count: usize) -> usize {
+        self.offsets
+            .get(count * 4..)
+            .and_then(<[u8]>::first_chunk)
+            .and_then(|end| usize::try_from(i32::from_le_bytes(*end)).ok())
+            .unwrap_or(0)
+    }
+
+    fn valid_utf8(&self) -> bool {
+        if self.data.is_ascii() {
+            return true;
+        }
+        let Ok(text) = std::str::from_utf8(&self.data) else {
+            return false;
+        };
+        let (ends, _) = self.offsets.as_chunks::<4>();
+        ends.iter().all(|end| {
+            usize::try_from(i32::from_le_bytes(*end)).is_ok_and(|end| text.is_char_boundary(end))
+        })
+    }
+}
+
+/// Appends a null to column `index`, and a value without meaning to those below it.
+pub(crate) fn push_absent(shapes: &[Shape], columns: &mut [Column], index: u32) {
+    let shape = shapes[index as usize];
+    let column = &mut columns[index as usize];
+    if shape.nullable {
+        column.valid.push(0);
+    }
+    match shape.storage {
+        Storage::Null => {}
+        Storage::Boolean => column.data.push(0),
+        Storage::Fixed(4) => column.push([0; 4]),
+        Storage::Fixed(8) => column.push([0; 8]),
+        Storage::Fixed(width) => column.data.resize(column.data.len() + width as usize, 0),
+        Storage::Variable | Storage::List => {
+            if let Some(last) = column.offsets.last_chunk::<4>().copied() {
+                column.offsets.extend_from_slice(&last);
+            }
+        }
+        Storage::Struct => {
+            let mut child = index + 1;
+            while child < shape.end {
+                push_absent(shapes, columns, child);
+                child = shapes[child as usize].end;
+            }
+        }
+    }
+}
+
+/// Takes back all but the first `rows` values of column `index` and those below it.
+pub(crate) fn truncate(shapes: &[Shape], columns: &mut [Column], index: u32, rows: usize) {
+    let shape = shapes[index as usize];
+    let column = &mut columns[index as usize];
+    if shape.nullable {
+        column.valid.truncate(rows);
+    }
+    let mut below = rows;
+    match shape.storage {
+        Storage::Null | Storage::Struct => {}
+        Storage::Boolean => column.data.truncate(rows),
+        Storage::Fixed(width) => column.data.truncate(rows * width as usize),
+        Storage::Variable | Storage::List => {
+            below = column.end_of(rows);
+            column.offsets.truncate((rows + 1) * 4);
+            column.data.truncate(below);
+            column.items = column
+                .offsets
+                .last_chunk()
+                .map_or(0, |end| i32::from_le_bytes(*end));
+        }
+    }
+    let mut child = index + 1;
+    while child < shape.end {
+        truncate(shapes, columns, child, below);
+        child = shapes[child as usize].end;
+    }
+}
+
+/// Whether all values of all text columns are UTF-8.
+pub(crate) fn all_utf8(shapes: &[Shape], columns: &[Column]) -> bool {
+    shapes
+        .iter()
+        .zip(columns)
+        .all(|(shape, column)| !shape.text || column.valid_utf8())
+}
+
+/// Takes the values out of column `index` and those below it, in pre-order.
+pub(crate) fn finish(
+    shapes: &[Shape],
+    columns: &mut [Column],
+    used: &mut [Used],
+    index: u32,
+    rows: usize,
+    arrays: &mut Vec<Array>,
+) {
+    let shape = shapes[index as usize];
+    let column = &mut columns[index as usize];
+    used[index as usize] = Used {
+        valid: column.valid.len(),
+        offsets: column.offsets.len(),
+        data: column.data.len(),
+    };
+    let (validity, null_count) = pack_validity(&column.valid);
+    column.valid = Vec::new();
+    let mut below = rows;
+    let mut nulls = null_count;
+    let offsets = std::mem::take(&mut column.offsets);
+    let data = std::mem::take(&mut column.data);
+    let buffers = match shape.storage {
+        Storage::Null => {
+            nulls = rows;
+            Vec::new()
+        }
+        Storage::Boolean => vec![validity, pack_bits(&data)],
+        Storage::Fixed(_) => vec![validity, data],
+        Storage::Variable => vec![validity, offsets, data],
+        Storage::List => {
+            below = usize::try_from(column.items).unwrap_or(0);
+            vec![validity, offsets]
+        }
+        Storage::Struct => vec![validity],
+    };
+    arrays.push(Array {
+        len: count(rows),
+        null_count: count(nulls),
+        buffers,
+    });
+    let mut child = index + 1;
+    while child < shape.end {
+        finish(shapes, columns, used, child, below, arrays);
+        child = shapes[child as usize].end;
+    }
+}
+
+/// Rows come from a `u32` batch and items are bounded by `i32` offsets, so this loses
+/// nothing.
+fn count(values: usize) -> u32 {
+    u32::try_from(values).unwrap_or(u32::MAX)
+}
+
+/// A validity bitmap and the number of nulls; empty when there are none.
+fn pack_validity(valid: &[u8]) -> (Vec<u8>, usize) {
+    let present: usize = valid.iter().map(|valid| usize::from(*valid)).sum();
+    let nulls = valid.len() - present;
+    if nulls == 0 {
+        return (Vec::new(), 0);
+    }
+    (pack_bits(valid), nulls)
+}
+
+/// Packs bytes of 0 or 1 into bits, least significant first.
+fn pack_bits(bytes: &[u8]) -> Vec<u8> {
+    /// Moves the lowest bit of byte `i` to bit `56 + i`.
+    const GATHER: u64 = 0x0102_0408_1020_4080;
+    let (words, rest) = bytes.as_chunks::<8>();
+    let mut bits = Vec::with_capacity(bytes.len().div_ceil(8));
+    bits.extend(words.iter().map(|word| {
+        let [.., top] = u64::from_le_bytes(*word).wrapping_mul(GATHER).to_le_bytes();
+        top
+    }));
+    if !rest.is_empty() {
+        bits.push(rest.iter().rev().fold(0, |bits, byte| bits << 1 | byte));
+    }
+    bits
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bits_are_packed_least_significant_first() {
+        for len in 0..40 {
+            let bytes: Vec<u8> = (0..len).map(|i| u8::from(i % 3 == 0 || i % 7 == 2)).collect();
+            let bits = pack_bits(&bytes);
+            assert_eq!(bits.len(), bytes.len().div_ceil(8));
+            for (i, byte) in bytes.iter().enumerate() {
+                assert_eq!(bits[i / 8] >> (i % 8) & 1, *byte, "{len} {i}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_character_that_spans_two_values_is_not_utf8() {
+        let shape = Shape { text: true, ..Shape::new(Storage::Variable, false, 0) };
+        let mut column = Column::default();
+        column.clear(&shape);
+        assert_eq!(column.push_bytes(&"ä".as_bytes()[..1]), Ok(()));
+        assert_eq!(column.push_bytes(&"ä".as_bytes()[1..]), Ok(()));
+        assert!(!all_utf8(&[shape], &[column]));
+    }
+}

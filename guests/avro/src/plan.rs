@@ -1,0 +1,137 @@
+//! What a writer schema is compiled to.
+//!
+//! A plan is one flat list of operations in the order in which the values lie in a
+//! record, each naming the column that it appends to. A nested record is no operation
+//! at all: its fields just follow. An operation with a body (a union, an array) is
+//! followed by the body and says how long that is.
+//!
+//! Reading with a reader schema needs other operations of the same kind and nothing
+//! else: one that skips a value, leaves that widen it (`int` to `long`), constants
+//! appended at the end of a record; the order of the columns is free already.
+
+use weir_guest::rows::Field;
+
+use crate::{column::Shape, decimal::Decimal, json::Grammar};
+
+/// How deeply columns may be nested: the host takes no more levels.
+pub const MAX_DEPTH: usize = 64;
+
+/// How many Arrow fields, at all levels, a schema may have, as for the host. A schema that names a type
+/// twice has its columns twice, so a short text can ask for very many.
+pub const MAX_FIELDS: usize = 10_000;
+
+/// One step of decoding a record. `column` is an index into the plan's columns.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Op {
+    Boolean { column: u32 },
+    Int { column: u32 },
+    Long { column: u32 },
+    /// `float`: four bytes as they are.
+    Float { column: u32 },
+    /// `double`: eight bytes as they are.
+    Double { column: u32 },
+    Bytes { column: u32 },
+    Text { column: u32 },
+    Fixed { column: u32, size: u32 },
+    /// `symbols` is an index into [`Plan::symbols`].
+    Enum { column: u32, symbols: u32 },
+    /// `decimal` is an index into [`Plan::decimals`].
+    Decimal { column: u32, decimal: u32 },
+    Duration { column: u32 },
+    /// A value as JSON text; `node` is one of [`Plan::grammar`].
+    Json { column: u32, node: u32 },
+    /// A union of one branch: its index, then the value.
+    Single { column: u32 },
+    /// A union of null and one other branch, whose operations are the next `body`.
+    Optional { column: u32, null: u32, body: u32 },
+    /// A wider union. The next `body` operations are those of all branches;
+    /// `branches` is an index into [`Plan::unions`].
+    Union { column: u32, branches: u32, body: u32 },
+    /// An array, or a map as an array of keys and values. An item takes at least
+    /// `item_bytes` and is decoded by the next `body` operations.
+    List { column: u32, item_bytes: u32, body: u32 },
+}
+
+impl Op {
+    /// The least number of bytes that the operation reads, without its body: that of
+    /// unions and lists may be empty or absent.
+    fn least_bytes(self) -> u32 {
+        match self {
+            Op::Float { .. } => 4,
+            Op::Double { .. } => 8,
+            Op::Duration { .. } => 12,
+            Op::Fixed { size, .. } => size,
+            _ => 1,
+        }
+    }
+
+    /// How many operations after this one belong to it.
+    fn body(self) -> u32 {
+        match self {
+            Op::Optional { body, .. } | Op::Union { body, .. } | Op::List { body, .. } => body,
+            _ => 0,
+        }
+    }
+}
+
+/// The least number of bytes that all of `ops` together read.
+pub(crate) fn least_bytes(ops: &[Op]) -> u32 {
+    let mut least: u32 = 0;
+    let mut at = 0;
+    while let Some(op) = ops.get(at) {
+        least = least.saturating_add(op.least_bytes());
+        at += 1 + op.body() as usize;
+    }
+    least
+}
+
+/// One branch of a wide union.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Branch {
+    /// The column of its values; `None` for null.
+    pub(crate) column: Option<u32>,
+    /// Its operations, as a range of the union's body.
+    pub(crate) start: u32,
+    pub(crate) end: u32,
+}
+
+/// A compiled writer schema.
+#[derive(Debug, Default)]
+pub struct Plan {
+    /// The Arrow fields in pre-order, as the WIT interface `rows` wants them. Column
+    /// `i` belongs to field `i`.
+    pub(crate) fields: Vec<Field>,
+    pub(crate) shapes: Vec<Shape>,
+    pub(crate) ops: Vec<Op>,
+    pub(crate) symbols: Vec<Vec<Box<str>>>,
+    pub(crate) decimals: Vec<Decimal>,
+    pub(crate) unions: Vec<Vec<Branch>>,
+    pub(crate) grammar: Grammar,
+}
+
+impl Plan {
+    /// The Arrow schema of the rows.
+    pub fn fields(&self) -> &[Field] {
+        &self.fields
+    }
+
+    /// The columns that are not below another.
+    pub(crate) fn roots(&self) -> impl Iterator<Item = u32> {
+        let first = (!self.shapes.is_empty()).then_some(0);
+        std::iter::successors(first, |root| {
+            let end = self.shapes[*root as usize].end;
+            ((end as usize) < self.shapes.len()).then_some(end)
+        })
+    }
+
+    /// The names from a top-level column down to this one, such as `items.item.sku`.
+    pub(crate) fn path(&self, column: u32) -> String {
+        let above = self.shapes.iter().zip(&self.fields).enumerate();
+        let names: Vec<&str> = above
+            .take(column as usize + 1)
+            .filter(|(_, (shape, _))| column < shape.end)
+            .map(|(_, (_, field))| field.name.as_str())
+            .collect();
+        names.join(".")
+    }
+}

@@ -1,0 +1,179 @@
+//! The text of a writer schema, with all that it refers to.
+
+use std::collections::HashMap;
+
+use apache_avro::schema::{
+    DecimalSchema, InnerDecimalSchema, RecordSchema, Schema, UuidSchema,
+};
+use serde_json::{Value, json};
+use thiserror::Error;
+use weir_guest::schemas;
+
+use crate::plan::{MAX_DEPTH, MAX_FIELDS};
+
+/// Why a schema cannot be used. The texts reach the person who reads the dead letter.
+#[derive(Debug, Error)]
+pub enum SchemaError {
+    /// The text is not JSON.
+    #[error("it is not JSON: {0}")]
+    Json(#[from] serde_json::Error),
+    /// The text is not an Avro schema.
+    #[error("{0}")]
+    Avro(Box<apache_avro::Error>),
+    /// The schema is of another language.
+    #[error("it is a {0} schema, not an Avro one")]
+    Language(&'static str),
+    /// Types are nested more than [`MAX_DEPTH`] deep.
+    #[error("its types are nested more than {MAX_DEPTH} deep")]
+    TooDeep,
+    /// There are more than [`MAX_FIELDS`] fields.
+    #[error("it has more than {MAX_FIELDS} fields, with types that are named twice counted twice")]
+    TooManyFields,
+    /// A decimal with more digits than Arrow can hold.
+    #[error("decimal field `{field}` has a precision of {precision}; the most is 76")]
+    Precision {
+        /// Name of the field.
+        field: String,
+        /// Digits.
+        precision: usize,
+    },
+    /// A `fixed` of no bytes, or of more than Arrow can hold.
+    #[error("field `{field}` is a fixed of {size} bytes; 1 to 2147483647 are possible")]
+    FixedSize {
+        /// Name of the field.
+        field: String,
+        /// Size in bytes.
+        size: usize,
+    },
+    /// A union of nothing has no values.
+    #[error("field `{0}` is a union without branches")]
+    EmptyUnion(String),
+    /// A type that is not defined.
+    #[error("type `{0}` is not defined")]
+    Undefined(String),
+}
+
+/// A parsed schema and the types that it names.
+pub(crate) struct Parsed {
+    /// The schema itself.
+    pub(crate) root: Schema,
+    named: HashMap<String, Schema>,
+}
+
+impl Parsed {
+    /// Parses a schema after those it refers to, in their order.
+    ///
+    /// Defaults are left out: a writer schema does not need them, and registries hold
+    /// schemas whose defaults do not fit their type, which Java does not check either.
+    pub(crate) fn parse(schema: &schemas::Schema) -> Result<Self, SchemaError> {
+        match schema.schema_type {
+            schemas::SchemaType::Avro => {}
+            schemas::SchemaType::Protobuf => return Err(SchemaError::Language("Protobuf")),
+            schemas::SchemaType::Json => return Err(SchemaError::Language("JSON Schema")),
+        }
+        let texts = schema.references.iter().map(|reference| &reference.text);
+        let mut fields = Vec::with_capacity(schema.references.len() + 1);
+        for (number, text) in texts.chain([&schema.text]).enumerate() {
+            let mut part: Value = text_or_name(text)?;
+            remove_defaults(&mut part);
+            fields.push(json!({ "name": format!("schema{number}"), "type": part }));
+        }
+        // One record around them all makes the parser meet the types in this order.
+        let bundle = json!({ "type": "record", "name": "__weir_schemas__", "fields": fields });
+        let bundle = Schema::parse(&bundle).map_err(|error| SchemaError::Avro(Box::new(error)))?;
+
+        let mut named = HashMap::new();
+        let mut root = Schema::Null;
+        if let Schema::Record(bundle) = bundle {
+            for field in &bundle.fields {
+                collect_named(&field.schema, &mut named);
+            }
+            root = bundle.fields.into_iter().next_back().map_or(root, |field| field.schema);
+        }
+        Ok(Self { root, named })
+    }
+
+    /// The schema itself, or what it stands for if it is the name of a type.
+    pub(crate) fn resolve<'a>(&'a self, schema: &'a Schema) -> Result<&'a Schema, SchemaError> {
+        match schema {
+            Schema::Ref { name } => self
+                .named
+                .get(name.as_ref())
+                .ok_or_else(|| SchemaError::Undefined(name.to_string())),
+            other => Ok(other),
+        }
+    }
+}
+
+/// A schema may be registered as a bare name (`string`) without the quotes of JSON.
+fn text_or_name(text: &str) -> Result<Value, SchemaError> {
+    let bare = text.trim();
+    let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '.';
+    if !bare.is_empty() && bare.chars().all(is_name) && bare.starts_with(|c: char| !c.is_ascii_digit()) {
+        return Ok(Value::from(bare));
+    }
+    Ok(serde_json::from_str(text)?)
+}
+
+/// Removes the defaults of fields and enums, and nothing else: a custom attribute may
+/// have that name too.
+fn remove_defaults(schema: &mut Value) {
+    match schema {
+        Value::Array(branches) => branches.iter_mut().for_each(remove_defaults),
+        Value::Object(object) => {
+            if object.contains_key("symbols") {
+                object.remove("default");
+            }
+            for key in ["type", "items", "values"] {
+                if let Some(part) = object.get_mut(key) {
+                    remove_defaults(part);
+                }
+            }
+            let fields = object.get_mut("fields").and_then(Value::as_array_mut);
+            for field in fields.into_iter().flatten() {
+                if let Value::Object(field) = field {
+                    field.remove("default");
+                    if let Some(part) = field.get_mut("type") {
+                        remove_defaults(part);
+                    }
+                }
+            }
+        }
+        _ => {}
+    }
+}
+
+fn collect_named(schema: &Schema, named: &mut HashMap<String, Schema>) {
+    match schema {
+        Schema::Record(RecordSchema { fields, .. }) => {
+            for field in fields {
+                collect_named(&field.schema, named);
+            }
+        }
+        Schema::Array(array) => collect_named(&array.items, named),
+        Schema::Map(map) => collect_named(&map.types, named),
+        Schema::Union(union) => {
+            for branch in union.variants() {
+                collect_named(branch, named);
+            }
+        }
+        _ => {}
+    }
+    let is_definition = matches!(
+        schema,
+        Schema::Record(_)
+            | Schema::Enum(_)
+            | Schema::Fixed(_)
+            | Schema::Duration(_)
+            | Schema::Uuid(UuidSchema::Fixed(_))
+            | Schema::Decimal(DecimalSchema { inner: InnerDecimalSchema::Fixed(_), .. })
+    );
+    let Some(name) = schema.name().filter(|_| is_definition) else {
+        return;
+    };
+    let aliases = schema.aliases().into_iter().flatten();
+    let names = aliases.map(|alias| alias.fullname(name.namespace()));
+    for name in names.chain([name.fullname(None)]) {
+        named.entry(name).or_insert_with(|| schema.clone());
+    }
+}
