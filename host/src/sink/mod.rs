@@ -3,6 +3,8 @@
 //! A sink takes [`Rows`] in order and says how many of them are safe, by counting
 //! the writes: offsets are committed for those and for no others.
 
+pub mod json;
+
 use std::time::Instant;
 
 use crate::rows::Rows;
