@@ -105,6 +105,13 @@ impl JsonRows {
     }
 }
 
+/// `2024-02-29T23:59:59Z`, from seconds since the epoch.
+pub(super) fn utc_seconds(seconds: i64) -> String {
+    let mut text = Vec::with_capacity(20);
+    temporal::utc_seconds(seconds, &mut text);
+    String::from_utf8_lossy(&text).into_owned()
+}
+
 /// The types that arrow-json writes in another way than the table above says.
 #[derive(Debug)]
 struct Encoders;

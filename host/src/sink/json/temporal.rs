@@ -42,6 +42,11 @@ pub(super) fn encoder(array: &dyn Array) -> Option<Write<'_>> {
     })
 }
 
+/// An instant, from seconds since the epoch.
+pub(super) fn utc_seconds(seconds: i64, out: &mut Vec<u8>) {
+    timestamp(seconds, SECOND, true, out);
+}
+
 /// How a unit divides a second.
 #[derive(Clone, Copy)]
 struct Scale {
