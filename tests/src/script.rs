@@ -13,6 +13,7 @@ pub(crate) fn root() -> &'static Path {
 /// Runs `scripts/<name>` and returns the path it prints, or the last line of its complaint.
 pub(crate) fn path_from(name: &str) -> Result<PathBuf, String> {
     let output = Command::new(root().join("scripts").join(name))
+        .current_dir(root())
         .output()
         .map_err(|error| format!("scripts/{name} cannot run: {error}"))?;
     let last_line = |bytes: &[u8]| {

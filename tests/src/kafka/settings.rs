@@ -90,6 +90,7 @@ log.dirs={}
     }
 }
 
+/// The session is short because a killed broker waits for its own to expire when it returns.
 const DEFAULTS: &str = "\
 auto.create.topics.enable=false
 group.initial.rebalance.delay.ms=0
@@ -101,6 +102,8 @@ transaction.state.log.num.partitions=4
 share.coordinator.state.topic.replication.factor=1
 share.coordinator.state.topic.min.isr=1
 share.coordinator.state.topic.num.partitions=1
+broker.session.timeout.ms=3000
+broker.heartbeat.interval.ms=500
 num.network.threads=2
 num.io.threads=4
 log.cleaner.dedupe.buffer.size=4194304
