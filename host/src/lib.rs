@@ -10,3 +10,5 @@ pub mod sink;
 pub mod pipeline;
 pub mod progress;
 pub mod stop;
+pub mod demo;
+pub mod cli;

@@ -46,7 +46,9 @@ impl Totals {
 impl Sink for DiscardSink {
     fn write(&mut self, rows: &Rows) -> Result<(), SinkError> {
         self.writes += 1;
-        self.totals.rows.fetch_add(rows.rows.num_rows() as u64, Ordering::Relaxed);
+        self.totals
+            .rows
+            .fetch_add(rows.rows.num_rows() as u64, Ordering::Relaxed);
         let bytes = rows.rows.get_array_memory_size() as u64;
         self.totals.bytes.fetch_add(bytes, Ordering::Relaxed);
         Ok(())

@@ -66,7 +66,8 @@ pub struct FileSinkConfig {
     pub directory: PathBuf,
     /// The format.
     pub format: FileFormat,
-    /// The first part of the files' names.
+    /// The first part of the files' names. Characters other than letters, digits, `-`, `_`
+    /// and `.` become `-`, and so do `_` and `.` at the start, which would hide the files.
     pub prefix: String,
     /// Rows. A batch is not divided, so a file may have more by less than one batch.
     pub roll_max_rows: u64,
@@ -116,8 +117,18 @@ impl FileSink {
     /// [`SinkError::Io`] if the directory cannot be made.
     pub fn open(config: FileSinkConfig, started: SystemTime, run: u32) -> Result<Self, SinkError> {
         fs::create_dir_all(&config.directory).map_err(io_error("making", &config.directory))?;
-        let stem = format!("{}-{}-{run:08x}", config.prefix, output::compact_utc(started));
-        Ok(Self { config, stem, files: 0, writes: 0, open: Vec::new() })
+        let stem = format!(
+            "{}-{}-{run:08x}",
+            visible(&config.prefix),
+            output::compact_utc(started)
+        );
+        Ok(Self {
+            config,
+            stem,
+            files: 0,
+            writes: 0,
+            open: Vec::new(),
+        })
     }
 
     /// The place in `open` of the file for a schema.
@@ -153,8 +164,12 @@ impl FileSink {
         let output = Output::create(&path)?;
         let encoder: Result<Box<dyn FileEncoder>, ArrowError> = match self.config.format {
             FileFormat::Ndjson => Ok(Box::new(ndjson::Ndjson::new(output))),
-            FileFormat::Arrow => arrow_ipc::ArrowIpc::new(output, schema).map(|it| Box::new(it) as _),
-            FileFormat::Parquet => parquet::Parquet::new(output, schema).map(|it| Box::new(it) as _),
+            FileFormat::Arrow => {
+                arrow_ipc::ArrowIpc::new(output, schema).map(|it| Box::new(it) as _)
+            }
+            FileFormat::Parquet => {
+                parquet::Parquet::new(output, schema).map(|it| Box::new(it) as _)
+            }
         };
         Ok(OpenFile {
             schema: schema.clone(),
@@ -168,8 +183,10 @@ impl FileSink {
 
     fn complete(&mut self, index: usize) -> Result<(), SinkError> {
         let file = self.open.swap_remove(index);
-        let output =
-            file.encoder.finish().map_err(|error| failed("completing", &file.path, error))?;
+        let output = file
+            .encoder
+            .finish()
+            .map_err(|error| failed("completing", &file.path, error))?;
         output.publish(&file.path)
     }
 
@@ -206,15 +223,28 @@ impl Sink for FileSink {
         }
         let interval = self.config.roll_interval;
         self.complete_those(|file| {
-            file.since.is_some_and(|since| now.saturating_duration_since(since) >= interval)
+            file.since
+                .is_some_and(|since| now.saturating_duration_since(since) >= interval)
         })?;
         // Writes below the first of every open file are all in complete files.
-        Ok(self.open.iter().map(|file| file.first_write).min().unwrap_or(self.writes))
+        Ok(self
+            .open
+            .iter()
+            .map(|file| file.first_write)
+            .min()
+            .unwrap_or(self.writes))
     }
 
     fn flush(&mut self) -> Result<(), SinkError> {
         self.complete_those(|_| true)
     }
+}
+
+fn visible(prefix: &str) -> String {
+    let allowed = |c: char| c.is_alphanumeric() || "-_.".contains(c);
+    let name = prefix.replace(|c| !allowed(c), "-");
+    let rest = name.trim_start_matches(['_', '.']);
+    "-".repeat(name.len() - rest.len()) + rest
 }
 
 fn failed(doing: &str, path: &Path, error: ArrowError) -> SinkError {
@@ -229,7 +259,12 @@ fn failed(doing: &str, path: &Path, error: ArrowError) -> SinkError {
 fn fingerprint(schema: &Schema) -> u32 {
     let mut hash = Sha256::new();
     for field in schema.fields() {
-        hash.update(format!("{:?} {} {}\n", field.name(), field.data_type(), field.is_nullable()));
+        hash.update(format!(
+            "{:?} {} {}\n",
+            field.name(),
+            field.data_type(),
+            field.is_nullable()
+        ));
     }
     let digest: [u8; 32] = hash.finalize().into();
     u32::from_be_bytes([digest[0], digest[1], digest[2], digest[3]])

@@ -26,9 +26,7 @@ use arrow::array::{Array, AsArray, RecordBatch, StructArray};
 use arrow::buffer::NullBuffer;
 use arrow::datatypes::{DataType, Field, FieldRef};
 use arrow::error::ArrowError;
-use arrow::json::writer::{
-    Encoder, EncoderFactory, EncoderOptions, NullableEncoder, make_encoder,
-};
+use arrow::json::writer::{Encoder, EncoderFactory, EncoderOptions, NullableEncoder, make_encoder};
 use base64::display::Base64Display;
 use base64::engine::general_purpose::STANDARD;
 
@@ -48,7 +46,11 @@ impl Default for JsonRows {
         let options = EncoderOptions::default()
             .with_explicit_nulls(true)
             .with_encoder_factory(Arc::new(Encoders));
-        Self { options, lines: Vec::new(), ends: Vec::new() }
+        Self {
+            options,
+            lines: Vec::new(),
+            ends: Vec::new(),
+        }
     }
 }
 
@@ -60,8 +62,11 @@ impl JsonRows {
     pub fn encode(&mut self, batch: &RecordBatch) -> Result<(), ArrowError> {
         self.lines.clear();
         self.ends.clear();
-        let root: FieldRef =
-            Arc::new(Field::new_struct("", batch.schema().fields().clone(), false));
+        let root: FieldRef = Arc::new(Field::new_struct(
+            "",
+            batch.schema().fields().clone(),
+            false,
+        ));
         let rows = StructArray::from(batch.clone());
         let mut encoder = make_encoder(&root, &rows, &self.options)
             .map_err(|error| self.name_the_column(batch, error))?;
@@ -151,7 +156,11 @@ where
 {
     let write = move |row, out: &mut Vec<u8>| {
         // Writing to a Vec cannot fail.
-        let _ = write!(out, "\"{}\"", Base64Display::new(array.value(row), &STANDARD));
+        let _ = write!(
+            out,
+            "\"{}\"",
+            Base64Display::new(array.value(row), &STANDARD)
+        );
     };
     NullableEncoder::new(Box::new(Cells(write)), nulls)
 }
@@ -170,7 +179,10 @@ fn null_values<'a>(
     let keys = dictionary.normalized_keys();
     let mut values = make_encoder(field, dictionary.values().as_ref(), options)?;
     let write = move |row: usize, out: &mut Vec<u8>| values.encode(keys[row], out);
-    Ok(Some(NullableEncoder::new(Box::new(Cells(write)), array.logical_nulls())))
+    Ok(Some(NullableEncoder::new(
+        Box::new(Cells(write)),
+        array.logical_nulls(),
+    )))
 }
 
 #[cfg(test)]

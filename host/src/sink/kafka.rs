@@ -20,7 +20,7 @@ use rdkafka::producer::{BaseProducer, BaseRecord, DeliveryResult, Producer, Prod
 
 use self::acks::Acks;
 use super::json::JsonRows;
-use super::{Sink, SinkError};
+use super::{Remedy, Sink, SinkError};
 use crate::rows::Rows;
 
 /// How long to wait for librdkafka before looking again: a queue with room, the last
@@ -49,7 +49,7 @@ pub struct KafkaSinkConfig {
     pub properties: BTreeMap<String, String>,
 }
 
-/// Produces rows to a topic.
+/// Produces rows to a topic. Dropped without a flush, it gives up what is in flight.
 pub struct KafkaSink {
     producer: BaseProducer<Context>,
     topic: String,
@@ -66,12 +66,17 @@ impl KafkaSink {
         client.extend(DEFAULTS.map(|(key, value)| (key.to_owned(), value.to_owned())));
         client.set("bootstrap.servers", config.bootstrap_servers);
         client.extend(config.properties);
-        let producer =
-            client.create_with_context(Context::default()).map_err(|source| SinkError::Kafka {
+        let producer = client
+            .create_with_context(Context::default())
+            .map_err(|source| SinkError::Kafka {
                 what: format!("creating the producer for topic {}", config.topic),
                 source,
             })?;
-        Ok(Self { producer, topic: config.topic, json: JsonRows::default() })
+        Ok(Self {
+            producer,
+            topic: config.topic,
+            json: JsonRows::default(),
+        })
     }
 
     /// Serves delivery reports that have come in, without waiting.
@@ -89,7 +94,9 @@ impl KafkaSink {
     fn check(&self) -> Result<(), SinkError> {
         match self.acks(|acks| acks.failure()) {
             None => Ok(()),
-            Some(source) => Err(self.failed(&format!("delivering to topic {}", self.topic), source)),
+            Some(source) => {
+                Err(self.failed(&format!("delivering to topic {}", self.topic), source))
+            }
         }
     }
 
@@ -104,20 +111,29 @@ impl KafkaSink {
     }
 
     fn acks<T>(&self, read: impl FnOnce(&Acks) -> T) -> T {
-        read(&self.producer.context().acks.lock().unwrap_or_else(PoisonError::into_inner))
+        read(
+            &self
+                .producer
+                .context()
+                .acks
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner),
+        )
     }
 }
 
 impl Sink for KafkaSink {
     fn write(&mut self, rows: &Rows) -> Result<(), SinkError> {
-        self.json.encode(&rows.rows).map_err(|source| SinkError::Format {
-            what: format!("writing to topic {}", self.topic),
-            source,
-        })?;
+        self.json
+            .encode(&rows.rows)
+            .map_err(|source| SinkError::Format {
+                what: format!("writing to topic {}", self.topic),
+                source,
+            })?;
         let write = self.producer.context().begin(rows.rows.num_rows());
         for (row, payload) in self.json.rows().enumerate() {
-            let mut record = BaseRecord::<(), [u8], usize>::with_opaque_to(&self.topic, write)
-                .payload(payload);
+            let mut record =
+                BaseRecord::<(), [u8], usize>::with_opaque_to(&self.topic, write).payload(payload);
             // Kafka has -1 for none, and librdkafka takes 0 for "now".
             record.timestamp = rows.timestamps.get(row).copied().filter(|&ms| ms > 0);
             while let Err((error, refused)) = self.producer.send(record) {
@@ -152,6 +168,25 @@ impl Sink for KafkaSink {
     }
 }
 
+/// What helps against an error of the producer.
+pub(super) fn remedy(error: &KafkaError) -> Remedy {
+    use RDKafkaErrorCode as Code;
+    match error {
+        KafkaError::MessageProduction(
+            Code::MessageSizeTooLarge
+            | Code::InvalidRecord
+            | Code::InvalidTopic
+            | Code::UnknownTopic
+            | Code::UnknownTopicOrPartition
+            | Code::TopicAuthorizationFailed
+            | Code::ClusterAuthorizationFailed
+            | Code::PolicyViolation,
+        ) => Remedy::Person,
+        KafkaError::MessageProduction(_) => Remedy::Restart,
+        _ => Remedy::Person,
+    }
+}
+
 /// Keeps the account of acknowledgements. Only the sink's own thread polls, so that the
 /// lock is never waited for.
 #[derive(Default)]
@@ -161,7 +196,10 @@ struct Context {
 
 impl Context {
     fn begin(&self, messages: usize) -> usize {
-        self.acks.lock().unwrap_or_else(PoisonError::into_inner).begin(messages)
+        self.acks
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .begin(messages)
     }
 }
 
@@ -173,7 +211,9 @@ impl ClientContext for Context {
             | RDKafkaLogLevel::Critical
             | RDKafkaLogLevel::Error => tracing::error!(facility, "{message}"),
             RDKafkaLogLevel::Warning => tracing::warn!(facility, "{message}"),
-            RDKafkaLogLevel::Notice | RDKafkaLogLevel::Info => tracing::info!(facility, "{message}"),
+            RDKafkaLogLevel::Notice | RDKafkaLogLevel::Info => {
+                tracing::info!(facility, "{message}")
+            }
             RDKafkaLogLevel::Debug => tracing::debug!(facility, "{message}"),
         }
     }

@@ -85,3 +85,27 @@ pub enum SinkError {
         source: rdkafka::error::KafkaError,
     },
 }
+
+/// What helps against a [`SinkError`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Remedy {
+    /// Nothing is wrong: end the pipeline, and end it well.
+    End,
+    /// A new sink after a while, from the last committed offsets.
+    Restart,
+    /// A person: a new sink would fail in the same way.
+    Person,
+}
+
+impl SinkError {
+    /// What helps against this error.
+    #[must_use]
+    pub fn remedy(&self) -> Remedy {
+        match self {
+            Self::Closed => Remedy::End,
+            Self::Io { .. } => Remedy::Restart,
+            Self::Format { .. } | Self::Unsupported { .. } => Remedy::Person,
+            Self::Kafka { source, .. } => kafka::remedy(source),
+        }
+    }
+}

@@ -29,24 +29,37 @@ pub fn stdout() -> StreamSink<io::Stdout> {
 impl<W: Write + Send> StreamSink<W> {
     /// `name` is what error messages call the stream.
     pub fn new(stream: W, name: &'static str) -> Self {
-        Self { stream, name, json: JsonRows::default(), written: 0 }
+        Self {
+            stream,
+            name,
+            json: JsonRows::default(),
+            written: 0,
+        }
     }
 
     fn failed(&self, source: io::Error) -> SinkError {
         match source.kind() {
             io::ErrorKind::BrokenPipe => SinkError::Closed,
-            _ => SinkError::Io { what: format!("writing to {}", self.name), source },
+            _ => SinkError::Io {
+                what: format!("writing to {}", self.name),
+                source,
+            },
         }
     }
 }
 
 impl<W: Write + Send> Sink for StreamSink<W> {
     fn write(&mut self, rows: &Rows) -> Result<(), SinkError> {
-        self.json.encode(&rows.rows).map_err(|source| SinkError::Format {
-            what: format!("writing to {}", self.name),
-            source,
-        })?;
-        let sent = self.stream.write_all(self.json.lines()).and_then(|()| self.stream.flush());
+        self.json
+            .encode(&rows.rows)
+            .map_err(|source| SinkError::Format {
+                what: format!("writing to {}", self.name),
+                source,
+            })?;
+        let sent = self
+            .stream
+            .write_all(self.json.lines())
+            .and_then(|()| self.stream.flush());
         sent.map_err(|error| self.failed(error))?;
         self.written += 1;
         Ok(())
@@ -92,6 +105,9 @@ mod tests {
         let mut sink = StreamSink::new(&mut storage[..], "a small buffer");
         let error = sink.write(&rows_of(numbers(0..2))).unwrap_err();
         assert!(matches!(error, SinkError::Io { .. }));
-        assert!(error.to_string().starts_with("writing to a small buffer: "), "{error}");
+        assert!(
+            error.to_string().starts_with("writing to a small buffer: "),
+            "{error}"
+        );
     }
 }

@@ -24,7 +24,10 @@ pub(super) fn words(words: &[&str]) -> RecordBatch {
 pub(super) fn rows_of(rows: RecordBatch) -> Rows {
     let count = i64::try_from(rows.num_rows()).unwrap();
     Rows {
-        source: TopicPartition { topic: Arc::from("orders"), partition: 3 },
+        source: TopicPartition {
+            topic: Arc::from("orders"),
+            partition: 3,
+        },
         rows,
         offsets: (100..100 + count).collect(),
         timestamps: (1_000..1_000 + count).collect(),

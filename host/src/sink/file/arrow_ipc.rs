@@ -23,7 +23,11 @@ impl ArrowIpc {
         let fields: Fields = schema.fields().iter().map(without_dictionaries).collect();
         let plain = fields == *schema.fields();
         let schema = Arc::new(Schema::new_with_metadata(fields, schema.metadata().clone()));
-        Ok(Self { writer: FileWriter::try_new(output, &schema)?, schema, plain })
+        Ok(Self {
+            writer: FileWriter::try_new(output, &schema)?,
+            schema,
+            plain,
+        })
     }
 }
 
@@ -38,7 +42,8 @@ impl FileEncoder for ArrowIpc {
             .zip(self.schema.fields())
             .map(|(column, field)| cast(column, field.data_type()))
             .collect::<Result<_, _>>()?;
-        self.writer.write(&RecordBatch::try_new(self.schema.clone(), columns)?)
+        self.writer
+            .write(&RecordBatch::try_new(self.schema.clone(), columns)?)
     }
 
     fn bytes(&self) -> u64 {

@@ -16,7 +16,10 @@ pub(super) struct Ndjson {
 
 impl Ndjson {
     pub(super) fn new(output: Output) -> Self {
-        Self { output, json: JsonRows::default() }
+        Self {
+            output,
+            json: JsonRows::default(),
+        }
     }
 }
 

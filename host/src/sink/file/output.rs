@@ -32,7 +32,9 @@ impl Output {
     /// [`SinkError::Io`], also if one of the names is taken.
     pub(super) fn create(path: &Path) -> Result<Self, SinkError> {
         if path.try_exists().map_err(io_error("looking for", path))? {
-            return Err(io_error("creating", path)(io::ErrorKind::AlreadyExists.into()));
+            return Err(io_error("creating", path)(
+                io::ErrorKind::AlreadyExists.into(),
+            ));
         }
         let mut name = OsString::from(".");
         name.push(path.file_name().unwrap_or_default());
@@ -42,7 +44,10 @@ impl Output {
         Ok(Self {
             file: BufWriter::with_capacity(64 * 1024, file),
             written: 0,
-            name: HiddenName { hidden, published: false },
+            name: HiddenName {
+                hidden,
+                published: false,
+            },
         })
     }
 
@@ -103,12 +108,18 @@ fn sync_directory(_directory: &Path) -> io::Result<()> {
 }
 
 pub(super) fn io_error<'a>(doing: &'a str, path: &'a Path) -> impl Fn(io::Error) -> SinkError + 'a {
-    move |source| SinkError::Io { what: format!("{doing} {}", path.display()), source }
+    move |source| SinkError::Io {
+        what: format!("{doing} {}", path.display()),
+        source,
+    }
 }
 
 /// `20240229T235959Z`; times before 1970 count as 1970.
 pub(super) fn compact_utc(time: SystemTime) -> String {
-    let seconds = time.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+    let seconds = time
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default()
+        .as_secs();
     let mut text = crate::sink::json::utc_seconds(i64::try_from(seconds).unwrap_or(i64::MAX));
     text.retain(|c| c != '-' && c != ':');
     text

@@ -3,8 +3,8 @@
 use std::io;
 use std::sync::Arc;
 
-use arrow::array::{RecordBatch, new_null_array};
-use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
+use arrow::array::RecordBatch;
+use arrow::datatypes::{DataType, Field, FieldRef, IntervalUnit, Schema, SchemaRef};
 use arrow::error::ArrowError;
 use parquet::arrow::ArrowWriter;
 use parquet::basic::{Compression, ZstdLevel};
@@ -29,7 +29,9 @@ impl Parquet {
             .set_max_row_group_bytes(Some(ROW_GROUP_BYTES))
             .build();
         let writer = ArrowWriter::try_new(output, Arc::clone(schema), Some(properties));
-        Ok(Self { writer: writer.map_err(as_arrow)? })
+        Ok(Self {
+            writer: writer.map_err(as_arrow)?,
+        })
     }
 }
 
@@ -47,52 +49,43 @@ impl FileEncoder for Parquet {
     }
 }
 
-/// Refuses a schema with a type that Parquet has no room for.
+/// Refuses a schema with a type that Parquet, or its writer, has no room for.
 ///
 /// # Errors
 /// [`SinkError::Unsupported`], naming the innermost column at fault.
 pub(super) fn check(schema: &Schema) -> Result<(), SinkError> {
-    match schema.fields().iter().find(|field| !is_writable(field)) {
+    match schema.fields().iter().find_map(culprit) {
         None => Ok(()),
-        Some(field) => {
-            let (column, data_type) = culprit(field);
-            Err(SinkError::Unsupported { format: "Parquet", column, data_type })
-        }
+        Some((column, data_type)) => Err(SinkError::Unsupported {
+            format: "Parquet",
+            column,
+            data_type,
+        }),
     }
 }
 
-/// Asks the writer itself, so that a new version of it is known at once.
-fn is_writable(field: &FieldRef) -> bool {
-    let field = field.as_ref().clone().with_nullable(true);
-    let column = new_null_array(field.data_type(), 1);
-    let schema = Arc::new(Schema::new(vec![field]));
-    let trial = || {
-        let mut writer = ArrowWriter::try_new(io::sink(), Arc::clone(&schema), None)?;
-        writer.write(&RecordBatch::try_new(Arc::clone(&schema), vec![column])?)?;
-        writer.close()
-    };
-    trial().is_ok()
-}
-
-fn culprit(field: &FieldRef) -> (String, DataType) {
-    match children(field).iter().find(|child| !is_writable(child)) {
-        None => (field.name().clone(), field.data_type().clone()),
-        Some(child) => {
-            let (path, data_type) = culprit(child);
-            (format!("{}.{path}", field.name()), data_type)
-        }
-    }
-}
-
-fn children(field: &Field) -> Vec<FieldRef> {
-    match field.data_type() {
-        DataType::Struct(fields) => fields.iter().cloned().collect(),
+/// The path and the type of the first unwritable column in this one.
+fn culprit(field: &FieldRef) -> Option<(String, DataType)> {
+    let inner = match field.data_type() {
+        DataType::Interval(IntervalUnit::MonthDayNano) | DataType::Union(_, _) => None,
+        DataType::Struct(fields) if fields.is_empty() => None,
+        DataType::Struct(fields) => Some(fields.iter().find_map(culprit)?),
         DataType::List(child)
         | DataType::LargeList(child)
+        | DataType::ListView(child)
+        | DataType::LargeListView(child)
         | DataType::FixedSizeList(child, _)
-        | DataType::Map(child, _) => vec![Arc::clone(child)],
-        _ => Vec::new(),
-    }
+        | DataType::Map(child, _) => Some(culprit(child)?),
+        DataType::Dictionary(_, values) => {
+            culprit(&Arc::new(Field::new("", values.as_ref().clone(), true)))?;
+            None
+        }
+        _ => return None,
+    };
+    Some(match inner {
+        None => (field.name().clone(), field.data_type().clone()),
+        Some((path, data_type)) => (format!("{}.{path}", field.name()), data_type),
+    })
 }
 
 /// Keeps the system's own errors apart from the format's.

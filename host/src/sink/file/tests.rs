@@ -4,16 +4,16 @@ use std::io::{BufRead, BufReader};
 use std::sync::Arc;
 use std::time::UNIX_EPOCH;
 
+use ::parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use arrow::array::{
-    Array, ArrayRef, DictionaryArray, Int32Array, IntervalMonthDayNanoArray, ListArray, StringArray,
-    StructArray, new_empty_array, new_null_array,
+    Array, ArrayRef, DictionaryArray, Int32Array, IntervalMonthDayNanoArray, ListArray,
+    StringArray, StructArray, new_empty_array, new_null_array,
 };
 use arrow::compute::concat_batches;
 use arrow::datatypes::{
-    DataType, Field, Fields, IntervalMonthDayNano, IntervalUnit, TimeUnit,
+    DataType, Field, Fields, IntervalMonthDayNano, IntervalUnit, TimeUnit, UnionFields, UnionMode,
 };
 use arrow::ipc::reader::FileReader;
-use ::parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use tempfile::TempDir;
 
 use super::*;
@@ -53,7 +53,10 @@ impl Setup {
     }
 
     fn complete(&self) -> Vec<PathBuf> {
-        let names = self.names().into_iter().filter(|name| !name.starts_with('.'));
+        let names = self
+            .names()
+            .into_iter()
+            .filter(|name| !name.starts_with('.'));
         names.map(|name| self.config.directory.join(name)).collect()
     }
 
@@ -65,9 +68,15 @@ impl Setup {
 fn read(path: &Path) -> RecordBatch {
     let file = File::open(path).unwrap();
     let batches: Vec<RecordBatch> = match path.extension().unwrap().to_str().unwrap() {
-        "arrow" => FileReader::try_new(file, None).unwrap().map(Result::unwrap).collect(),
+        "arrow" => FileReader::try_new(file, None)
+            .unwrap()
+            .map(Result::unwrap)
+            .collect(),
         "parquet" => {
-            let reader = ParquetRecordBatchReaderBuilder::try_new(file).unwrap().build().unwrap();
+            let reader = ParquetRecordBatchReaderBuilder::try_new(file)
+                .unwrap()
+                .build()
+                .unwrap();
             reader.map(Result::unwrap).collect()
         }
         other => panic!("{other}"),
@@ -76,7 +85,10 @@ fn read(path: &Path) -> RecordBatch {
 }
 
 fn lines(path: &Path) -> Vec<String> {
-    BufReader::new(File::open(path).unwrap()).lines().map(Result::unwrap).collect()
+    BufReader::new(File::open(path).unwrap())
+        .lines()
+        .map(Result::unwrap)
+        .collect()
 }
 
 fn row_count(path: &Path) -> usize {
@@ -124,7 +136,21 @@ fn names_say_prefix_start_run_schema_and_number() {
     let schema = format!("{:08x}", fingerprint(numbers(0..0).schema_ref()));
     let names: Vec<String> = setup.names().into_iter().collect();
     let start = format!("orders-20240229T235959Z-000000ab-{schema}");
-    assert_eq!(names, [format!("{start}-000001.parquet"), format!("{start}-000002.parquet")]);
+    assert_eq!(
+        names,
+        [
+            format!("{start}-000001.parquet"),
+            format!("{start}-000002.parquet")
+        ]
+    );
+}
+
+#[test]
+fn a_prefix_neither_hides_nor_leaves_the_directory() {
+    assert_eq!(visible("orders.v2_eu-ü"), "orders.v2_eu-ü");
+    assert_eq!(visible("../etc/passwd"), "---etc-passwd");
+    assert_eq!(visible("_a b"), "-a-b");
+    assert_eq!(visible(""), "");
 }
 
 #[test]
@@ -150,7 +176,8 @@ fn rolled_by_rows() {
         setup.config.roll_max_rows = 10;
         let mut sink = setup.sink(1);
         for batch in 0..7 {
-            sink.write(&rows_of(numbers(batch * 4..batch * 4 + 4))).unwrap();
+            sink.write(&rows_of(numbers(batch * 4..batch * 4 + 4)))
+                .unwrap();
         }
         assert_eq!(sink.durable(Instant::now()).unwrap(), 6);
         assert_eq!((setup.complete().len(), setup.hidden()), (2, 1));
@@ -165,14 +192,25 @@ fn rolled_by_bytes() {
         setup.config.roll_max_bytes = 40_000;
         let mut sink = setup.sink(1);
         for batch in 0..40 {
-            sink.write(&rows_of(numbers(batch * 1_000..batch * 1_000 + 1_000))).unwrap();
+            sink.write(&rows_of(numbers(batch * 1_000..batch * 1_000 + 1_000)))
+                .unwrap();
         }
         sink.flush().unwrap();
         let files = setup.complete();
         assert!(files.len() > 2, "{format:?}: {}", files.len());
-        assert_eq!(files.iter().map(|path| row_count(path)).sum::<usize>(), 40_000);
-        let largest = files.iter().map(|path| fs::metadata(path).unwrap().len()).max().unwrap();
-        assert!((10_000..100_000).contains(&largest), "{format:?}: {largest}");
+        assert_eq!(
+            files.iter().map(|path| row_count(path)).sum::<usize>(),
+            40_000
+        );
+        let largest = files
+            .iter()
+            .map(|path| fs::metadata(path).unwrap().len())
+            .max()
+            .unwrap();
+        assert!(
+            (10_000..100_000).contains(&largest),
+            "{format:?}: {largest}"
+        );
     }
 }
 
@@ -221,7 +259,9 @@ fn the_durable_prefix_of_interleaved_schemas() {
         let mut sink = setup.sink(1);
         let mut random = seed;
         let mut next = |below: u64| {
-            random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            random = random
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1);
             (random >> 33) % below
         };
         let mut pending: Vec<(u64, u64, u64)> = Vec::new();
@@ -239,7 +279,11 @@ fn the_durable_prefix_of_interleaved_schemas() {
                 pending.retain(|it| it.0 != schema);
             }
             let expected = pending.first().map_or(write + 1, |it| it.1);
-            assert_eq!(sink.durable(Instant::now()).unwrap(), expected, "seed {seed}");
+            assert_eq!(
+                sink.durable(Instant::now()).unwrap(),
+                expected,
+                "seed {seed}"
+            );
         }
         sink.flush().unwrap();
         assert_eq!(sink.durable(Instant::now()).unwrap(), 100);
@@ -274,7 +318,14 @@ fn leftovers_of_a_crash_are_left_alone() {
         sink.write(&rows_of(numbers(0..2))).unwrap();
         sink.flush().unwrap();
         assert!(setup.names().is_superset(&leftover));
-        assert_eq!(setup.complete().iter().map(|path| row_count(path)).sum::<usize>(), 2);
+        assert_eq!(
+            setup
+                .complete()
+                .iter()
+                .map(|path| row_count(path))
+                .sum::<usize>(),
+            2
+        );
     }
 }
 
@@ -306,7 +357,7 @@ fn decodable() -> Vec<DataType> {
     let item = |data_type| Arc::new(Field::new("item", data_type, true));
     let entries = Fields::from(vec![
         Field::new("key", Utf8, false),
-        Field::new("value", Timestamp(TimeUnit::Millisecond, utc()), true),
+        Field::new("value", Dictionary(Box::new(Int32), Box::new(Utf8)), true),
     ]);
     vec![
         Null,
@@ -327,8 +378,17 @@ fn decodable() -> Vec<DataType> {
         Timestamp(TimeUnit::Nanosecond, None),
         Dictionary(Box::new(Int32), Box::new(Utf8)),
         List(item(Dictionary(Box::new(Int32), Box::new(Utf8)))),
-        Struct(vec![Field::new("x", Float64, true), Field::new("l", List(item(Utf8)), true)].into()),
-        Map(Arc::new(Field::new("entries", Struct(entries), false)), false),
+        Struct(
+            vec![
+                Field::new("x", Float64, true),
+                Field::new("l", List(item(Utf8)), true),
+            ]
+            .into(),
+        ),
+        Map(
+            Arc::new(Field::new("entries", Struct(entries), false)),
+            false,
+        ),
     ]
 }
 
@@ -339,7 +399,9 @@ fn every_decodable_type_can_be_written() {
         .enumerate()
         .map(|(index, data_type)| (format!("c{index}"), new_null_array(&data_type, 3)))
         .collect();
-    let nullable = columns.into_iter().map(|(name, column)| (name, column, true));
+    let nullable = columns
+        .into_iter()
+        .map(|(name, column)| (name, column, true));
     let batch = RecordBatch::try_from_iter_with_nullable(nullable).unwrap();
     for format in FORMATS {
         let setup = Setup::new(format);
@@ -356,8 +418,9 @@ fn every_decodable_type_can_be_written() {
 
 #[test]
 fn intervals_go_everywhere_but_to_parquet() {
-    let interval: ArrayRef =
-        Arc::new(IntervalMonthDayNanoArray::from(vec![IntervalMonthDayNano::new(1, 2, 3)]));
+    let interval: ArrayRef = Arc::new(IntervalMonthDayNanoArray::from(vec![
+        IntervalMonthDayNano::new(1, 2, 3),
+    ]));
     let data_type = interval.data_type().clone();
     let record = StructArray::from(vec![(
         Arc::new(Field::new("kept_for", data_type.clone(), true)),
@@ -371,7 +434,12 @@ fn intervals_go_everywhere_but_to_parquet() {
 
     let setup = Setup::new(FileFormat::Parquet);
     let error = setup.sink(1).write(&rows_of(batch)).unwrap_err();
-    let SinkError::Unsupported { column, data_type: named, .. } = &error else {
+    let SinkError::Unsupported {
+        column,
+        data_type: named,
+        ..
+    } = &error
+    else {
         panic!("{error}");
     };
     assert_eq!((column.as_str(), named), ("policy.kept_for", &data_type));
@@ -402,8 +470,12 @@ fn dictionaries_may_differ_between_batches() {
         let path = &setup.complete()[0];
         if format == FileFormat::Ndjson {
             let null = r#"{"e":null,"l":[]}"#;
-            let expected =
-                [r#"{"e":"RED","l":["RED",null]}"#, null, r#"{"e":"BLUE","l":["BLUE",null]}"#, null];
+            let expected = [
+                r#"{"e":"RED","l":["RED",null]}"#,
+                null,
+                r#"{"e":"BLUE","l":["BLUE",null]}"#,
+                null,
+            ];
             assert_eq!(lines(path), expected);
             continue;
         }
@@ -413,20 +485,85 @@ fn dictionaries_may_differ_between_batches() {
     }
 }
 
+/// The writer panics on unions: `check` is what keeps them from it.
+#[test]
+fn parquet_refuses_unions() {
+    let fields = UnionFields::try_new([0], [Field::new("a", DataType::Int32, true)]).unwrap();
+    let union = DataType::Union(fields, UnionMode::Sparse);
+    let inside = DataType::Struct(vec![Field::new("b", union.clone(), true)].into());
+    for (data_type, path) in [(union, "c"), (inside, "c.b")] {
+        let schema = Schema::new(vec![Field::new("c", data_type, true)]);
+        match parquet::check(&schema) {
+            Err(SinkError::Unsupported { column, .. }) => assert_eq!(column, path),
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+/// `check` has to know what the writer refuses, and no more.
+#[test]
+fn the_parquet_check_agrees_with_the_writer() {
+    use DataType::*;
+    let item = |data_type| Arc::new(Field::new("item", data_type, true));
+    let interval = || Interval(IntervalUnit::MonthDayNano);
+    let more = [
+        UInt8,
+        UInt64,
+        Float16,
+        LargeUtf8,
+        LargeBinary,
+        Utf8View,
+        BinaryView,
+        Decimal256(76, 10),
+        Date64,
+        Time32(TimeUnit::Second),
+        Duration(TimeUnit::Microsecond),
+        Interval(IntervalUnit::YearMonth),
+        Interval(IntervalUnit::DayTime),
+        interval(),
+        Struct(Fields::empty()),
+        Dictionary(Box::new(Int8), Box::new(Decimal128(5, 2))),
+        LargeList(item(Int8)),
+        FixedSizeList(item(Int8), 2),
+        ListView(item(Int8)),
+        List(item(interval())),
+        List(item(Struct(Fields::empty()))),
+    ];
+    for data_type in decodable().into_iter().chain(more) {
+        let column = new_null_array(&data_type, 1);
+        let batch = RecordBatch::try_from_iter_with_nullable([("c", column, true)]).unwrap();
+        let setup = Setup::new(FileFormat::Parquet);
+        let output = Output::create(&setup.directory.path().join("x")).unwrap();
+        let written = parquet::Parquet::new(output, batch.schema_ref()).and_then(|mut file| {
+            file.write(&batch)?;
+            Box::new(file).finish()
+        });
+        let checked = parquet::check(batch.schema_ref());
+        assert_eq!(
+            checked.is_ok(),
+            written.is_ok(),
+            "{data_type}: {checked:?}, {written:?}"
+        );
+    }
+}
+
 #[test]
 fn rows_without_columns_do_not_panic() {
     let options = arrow::record_batch::RecordBatchOptions::new().with_row_count(Some(2));
-    let empty_struct = RecordBatch::try_from_iter([(
-        "e",
-        new_empty_array(&DataType::Struct(Fields::empty())),
-    )]);
+    let empty_struct =
+        RecordBatch::try_from_iter([("e", new_empty_array(&DataType::Struct(Fields::empty())))]);
     let none =
         RecordBatch::try_new_with_options(Arc::new(Schema::empty()), Vec::new(), &options).unwrap();
     for format in FORMATS {
         let setup = Setup::new(format);
         let mut sink = setup.sink(1);
-        let outcome = sink.write(&rows_of(none.clone())).and_then(|()| sink.flush());
-        assert!(outcome.is_ok() || format == FileFormat::Parquet, "{format:?}: {outcome:?}");
+        let outcome = sink
+            .write(&rows_of(none.clone()))
+            .and_then(|()| sink.flush());
+        assert!(
+            outcome.is_ok() || format == FileFormat::Parquet,
+            "{format:?}: {outcome:?}"
+        );
     }
     assert!(parquet::check(empty_struct.unwrap().schema_ref()).is_err());
 }

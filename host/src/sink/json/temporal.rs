@@ -54,10 +54,22 @@ struct Scale {
     digits: usize,
 }
 
-const SECOND: Scale = Scale { per_second: 1, digits: 0 };
-const MILLI: Scale = Scale { per_second: 1_000, digits: 3 };
-const MICRO: Scale = Scale { per_second: 1_000_000, digits: 6 };
-const NANO: Scale = Scale { per_second: 1_000_000_000, digits: 9 };
+const SECOND: Scale = Scale {
+    per_second: 1,
+    digits: 0,
+};
+const MILLI: Scale = Scale {
+    per_second: 1_000,
+    digits: 3,
+};
+const MICRO: Scale = Scale {
+    per_second: 1_000_000,
+    digits: 6,
+};
+const NANO: Scale = Scale {
+    per_second: 1_000_000_000,
+    digits: 9,
+};
 
 fn timestamps(array: &dyn Array, unit: TimeUnit, instant: bool) -> Write<'_> {
     match unit {
@@ -123,7 +135,12 @@ fn timestamp(value: i64, scale: Scale, instant: bool, out: &mut Vec<u8>) {
     let seconds = value.div_euclid(scale.per_second);
     date(seconds.div_euclid(DAY), out);
     out.push(b'T');
-    clock(seconds.rem_euclid(DAY), value.rem_euclid(scale.per_second), scale, out);
+    clock(
+        seconds.rem_euclid(DAY),
+        value.rem_euclid(scale.per_second),
+        scale,
+        out,
+    );
     if instant {
         out.push(b'Z');
     }
@@ -183,7 +200,11 @@ fn date(days: i64, out: &mut Vec<u8>) {
     let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     let from_march = (5 * of_year + 2) / 153;
     let day = of_year - (153 * from_march + 2) / 5 + 1;
-    let month = if from_march < 10 { from_march + 3 } else { from_march - 9 };
+    let month = if from_march < 10 {
+        from_march + 3
+    } else {
+        from_march - 9
+    };
     let year = year_of_era + era * 400 + i64::from(month <= 2);
 
     // ISO 8601 asks for a sign outside the years 0 to 9999.

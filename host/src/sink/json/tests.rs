@@ -20,17 +20,27 @@ fn column(array: impl Array + 'static) -> Vec<String> {
         .map(|row| {
             serde_json::from_slice::<serde_json::Value>(row).unwrap();
             let text = std::str::from_utf8(row).unwrap();
-            text.strip_prefix("{\"c\":").unwrap().strip_suffix('}').unwrap().to_owned()
+            text.strip_prefix("{\"c\":")
+                .unwrap()
+                .strip_suffix('}')
+                .unwrap()
+                .to_owned()
         })
         .collect();
-    assert_eq!(json.lines().iter().filter(|&&byte| byte == b'\n').count(), rows.len());
+    assert_eq!(
+        json.lines().iter().filter(|&&byte| byte == b'\n').count(),
+        rows.len()
+    );
     rows
 }
 
 #[test]
 fn scalars() {
     assert_eq!(column(NullArray::new(2)), ["null", "null"]);
-    assert_eq!(column(BooleanArray::from(vec![Some(true), None])), ["true", "null"]);
+    assert_eq!(
+        column(BooleanArray::from(vec![Some(true), None])),
+        ["true", "null"]
+    );
     assert_eq!(column(Int8Array::from(vec![-128, 127])), ["-128", "127"]);
     assert_eq!(
         column(Int64Array::from(vec![i64::MIN, i64::MAX])),
@@ -45,22 +55,38 @@ fn scalars() {
 #[test]
 fn floats_that_json_lacks_are_null() {
     let values = vec![1.5, -0.0, f64::NAN, f64::INFINITY, f64::NEG_INFINITY, 1e300];
-    assert_eq!(column(Float64Array::from(values)), ["1.5", "-0.0", "null", "null", "null", "1.0e300"]);
-    assert_eq!(column(Float32Array::from(vec![0.1, f32::NAN])), ["0.1", "null"]);
+    assert_eq!(
+        column(Float64Array::from(values)),
+        ["1.5", "-0.0", "null", "null", "null", "1.0e300"]
+    );
+    assert_eq!(
+        column(Float32Array::from(vec![0.1, f32::NAN])),
+        ["0.1", "null"]
+    );
 }
 
 #[test]
 fn decimals_keep_every_digit() {
-    let array = Decimal128Array::from(vec![Some(-1), Some(123_456_789_012_345_678_901_234_567), None])
-        .with_precision_and_scale(38, 4)
-        .unwrap();
-    assert_eq!(column(array), ["-0.0001", "12345678901234567890123.4567", "null"]);
+    let array = Decimal128Array::from(vec![
+        Some(-1),
+        Some(123_456_789_012_345_678_901_234_567),
+        None,
+    ])
+    .with_precision_and_scale(38, 4)
+    .unwrap();
+    assert_eq!(
+        column(array),
+        ["-0.0001", "12345678901234567890123.4567", "null"]
+    );
 }
 
 #[test]
 fn bytes_are_base64() {
     let values: Vec<Option<&[u8]>> = vec![Some(b""), Some(b"\xff\xfe"), Some(b"weir"), None];
-    assert_eq!(column(BinaryArray::from(values)), ["\"\"", "\"//4=\"", "\"d2Vpcg==\"", "null"]);
+    assert_eq!(
+        column(BinaryArray::from(values)),
+        ["\"\"", "\"//4=\"", "\"d2Vpcg==\"", "null"]
+    );
     let fixed = FixedSizeBinaryArray::try_from_sparse_iter_with_size(
         [Some([0_u8; 3]), None].into_iter(),
         3,
@@ -70,7 +96,17 @@ fn bytes_are_base64() {
 
 #[test]
 fn dates() {
-    let days = vec![0, -1, 19_782, 11_016, -719_528, -719_529, 2_932_897, i32::MAX, i32::MIN];
+    let days = vec![
+        0,
+        -1,
+        19_782,
+        11_016,
+        -719_528,
+        -719_529,
+        2_932_897,
+        i32::MAX,
+        i32::MIN,
+    ];
     assert_eq!(
         column(Date32Array::from(days)),
         [
@@ -85,7 +121,10 @@ fn dates() {
             "\"-5877641-06-23\"",
         ]
     );
-    assert_eq!(column(Date64Array::from(vec![1])), ["\"1970-01-01T00:00:00.001\""]);
+    assert_eq!(
+        column(Date64Array::from(vec![1])),
+        ["\"1970-01-01T00:00:00.001\""]
+    );
 }
 
 #[test]
@@ -104,9 +143,18 @@ fn times_of_day() {
     let ms = vec![Some(0), Some(86_399_999), Some(90_000_000), Some(-1), None];
     assert_eq!(
         column(Time32MillisecondArray::from(ms)),
-        ["\"00:00:00.000\"", "\"23:59:59.999\"", "\"25:00:00.000\"", "\"-00:00:00.001\"", "null"]
+        [
+            "\"00:00:00.000\"",
+            "\"23:59:59.999\"",
+            "\"25:00:00.000\"",
+            "\"-00:00:00.001\"",
+            "null"
+        ]
     );
-    assert_eq!(column(Time64MicrosecondArray::from(vec![1])), ["\"00:00:00.000001\""]);
+    assert_eq!(
+        column(Time64MicrosecondArray::from(vec![1])),
+        ["\"00:00:00.000001\""]
+    );
     assert_eq!(
         column(Time64NanosecondArray::from(vec![i64::MIN])),
         ["\"-2562047:47:16.854775808\""]
@@ -115,7 +163,14 @@ fn times_of_day() {
 
 #[test]
 fn timestamps() {
-    let ms = vec![Some(0), Some(-1), Some(1_709_251_199_999), None, Some(i64::MAX), Some(i64::MIN)];
+    let ms = vec![
+        Some(0),
+        Some(-1),
+        Some(1_709_251_199_999),
+        None,
+        Some(i64::MAX),
+        Some(i64::MIN),
+    ];
     let local = TimestampMillisecondArray::from(ms);
     let instants = local.clone().with_timezone("+02:00");
     let expected = [
@@ -132,7 +187,10 @@ fn timestamps() {
         None => text.to_owned(),
     });
     assert_eq!(column(instants), with_zone);
-    assert_eq!(column(TimestampSecondArray::from(vec![0])), ["\"1970-01-01T00:00:00\""]);
+    assert_eq!(
+        column(TimestampSecondArray::from(vec![0])),
+        ["\"1970-01-01T00:00:00\""]
+    );
     assert_eq!(
         column(TimestampMicrosecondArray::from(vec![-1])),
         ["\"1969-12-31T23:59:59.999999\""]
@@ -148,7 +206,12 @@ fn timestamps() {
 fn durations_and_intervals() {
     assert_eq!(
         column(DurationMillisecondArray::from(vec![0, 1_500, -1_500, -1])),
-        ["\"PT0.000S\"", "\"PT1.500S\"", "\"PT-1.500S\"", "\"PT-0.001S\""]
+        [
+            "\"PT0.000S\"",
+            "\"PT1.500S\"",
+            "\"PT-1.500S\"",
+            "\"PT-0.001S\""
+        ]
     );
     let intervals = [
         IntervalMonthDayNano::new(0, 0, 0),
@@ -213,8 +276,14 @@ fn nested() {
 fn dictionaries_with_nulls_on_either_side() {
     let keys = Int32Array::from(vec![Some(0), Some(1), None]);
     let array = |values| DictionaryArray::new(keys.clone(), Arc::new(StringArray::from(values)));
-    assert_eq!(column(array(vec![Some("RED"), Some("BLUE")])), ["\"RED\"", "\"BLUE\"", "null"]);
-    assert_eq!(column(array(vec![Some("RED"), None])), ["\"RED\"", "null", "null"]);
+    assert_eq!(
+        column(array(vec![Some("RED"), Some("BLUE")])),
+        ["\"RED\"", "\"BLUE\"", "null"]
+    );
+    assert_eq!(
+        column(array(vec![Some("RED"), None])),
+        ["\"RED\"", "null", "null"]
+    );
 }
 
 #[test]
@@ -224,19 +293,30 @@ fn no_rows_and_no_columns() {
     let batch = RecordBatch::try_new_with_options(Arc::new(Schema::empty()), vec![], &options);
     json.encode(&batch.unwrap()).unwrap();
     assert_eq!(json.lines(), b"{}\n{}\n");
-    json.encode(&RecordBatch::new_empty(Arc::new(Schema::empty()))).unwrap();
+    json.encode(&RecordBatch::new_empty(Arc::new(Schema::empty())))
+        .unwrap();
     assert_eq!(json.lines(), b"");
     assert_eq!(json.rows().len(), 0);
 }
 
 #[test]
 fn an_unwritable_column_is_named() {
-    let mut keys = MapBuilder::new(None, arrow::array::Int32Builder::new(), StringBuilder::new());
+    let mut keys = MapBuilder::new(
+        None,
+        arrow::array::Int32Builder::new(),
+        StringBuilder::new(),
+    );
     keys.append(true).unwrap();
     let batch = RecordBatch::try_from_iter([
         ("fine", Arc::new(Int32Array::from(vec![1])) as ArrayRef),
         ("by_number", Arc::new(keys.finish()) as ArrayRef),
     ]);
-    let error = JsonRows::default().encode(&batch.unwrap()).unwrap_err().to_string();
-    assert!(error.contains("column \"by_number\"") && error.contains("Int32"), "{error}");
+    let error = JsonRows::default()
+        .encode(&batch.unwrap())
+        .unwrap_err()
+        .to_string();
+    assert!(
+        error.contains("column \"by_number\"") && error.contains("Int32"),
+        "{error}"
+    );
 }

@@ -75,7 +75,10 @@ mod tests {
     #[test]
     fn counts_the_prefix() {
         let mut acks = Acks::default();
-        assert_eq!((acks.begin(2), acks.begin(1), acks.begin(0), acks.begin(1)), (0, 1, 2, 3));
+        assert_eq!(
+            (acks.begin(2), acks.begin(1), acks.begin(0), acks.begin(1)),
+            (0, 1, 2, 3)
+        );
         acks.acknowledged(1);
         acks.acknowledged(0);
         assert_eq!((acks.durable(), acks.outstanding()), (0, 2));
@@ -98,7 +101,10 @@ mod tests {
         acks.failed(lost(RDKafkaErrorCode::PurgeQueue));
         acks.acknowledged(1);
         assert_eq!(acks.durable(), 0);
-        assert_eq!(acks.failure(), Some(lost(RDKafkaErrorCode::MessageTimedOut)));
+        assert_eq!(
+            acks.failure(),
+            Some(lost(RDKafkaErrorCode::MessageTimedOut))
+        );
     }
 
     /// Against the rule itself, in several orders: each step shares no factor with the 17
@@ -106,8 +112,11 @@ mod tests {
     #[test]
     fn any_order_of_acknowledgements() {
         let writes = [3, 0, 1, 5, 0, 0, 2, 4, 1, 1];
-        let messages: Vec<usize> =
-            writes.iter().enumerate().flat_map(|(write, &n)| vec![write; n]).collect();
+        let messages: Vec<usize> = writes
+            .iter()
+            .enumerate()
+            .flat_map(|(write, &n)| vec![write; n])
+            .collect();
         assert_eq!(messages.len(), 17);
         for step in 1..17 {
             let mut acks = Acks::default();

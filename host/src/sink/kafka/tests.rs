@@ -28,7 +28,10 @@ fn config(cluster: &Cluster, properties: &[(&str, &str)]) -> KafkaSinkConfig {
     KafkaSinkConfig {
         bootstrap_servers: cluster.bootstrap_servers(),
         topic: TOPIC.to_owned(),
-        properties: properties.iter().map(|&(k, v)| (k.to_owned(), v.to_owned())).collect(),
+        properties: properties
+            .iter()
+            .map(|&(k, v)| (k.to_owned(), v.to_owned()))
+            .collect(),
     }
 }
 
@@ -46,7 +49,8 @@ fn consume(cluster: &Cluster, expected: usize) -> Vec<(String, i64)> {
         .unwrap();
     let mut all = TopicPartitionList::new();
     for partition in 0..PARTITIONS {
-        all.add_partition_offset(TOPIC, partition, Offset::Beginning).unwrap();
+        all.add_partition_offset(TOPIC, partition, Offset::Beginning)
+            .unwrap();
     }
     consumer.assign(&all).unwrap();
     let mut messages = Vec::new();
@@ -97,7 +101,10 @@ fn one_message_a_row_with_the_source_timestamp() {
     assert_eq!(sink.durable(Instant::now()).unwrap(), 2);
     let mut messages = consume(&cluster, 2);
     messages.sort();
-    let expected = [(r#"{"word":"a"}"#.to_owned(), 1_000), (r#"{"word":"b"}"#.to_owned(), 1_001)];
+    let expected = [
+        (r#"{"word":"a"}"#.to_owned(), 1_000),
+        (r#"{"word":"b"}"#.to_owned(), 1_001),
+    ];
     assert_eq!(messages, expected);
 }
 
@@ -117,7 +124,8 @@ fn writes_become_durable_without_a_flush() {
     let cluster = cluster();
     let mut sink = sink(&cluster, &[]);
     for batch in 0..20 {
-        sink.write(&rows_of(numbers(batch * 50..batch * 50 + 50))).unwrap();
+        sink.write(&rows_of(numbers(batch * 50..batch * 50 + 50)))
+            .unwrap();
     }
     eventually_durable(&mut sink, 20);
     assert_each_once(&cluster, 1_000);
@@ -128,7 +136,8 @@ fn a_full_queue_is_back_pressure() {
     let cluster = cluster();
     let mut sink = sink(&cluster, &[("queue.buffering.max.messages", "10")]);
     for batch in 0..4 {
-        sink.write(&rows_of(numbers(batch * 100..batch * 100 + 100))).unwrap();
+        sink.write(&rows_of(numbers(batch * 100..batch * 100 + 100)))
+            .unwrap();
         assert!(sink.acks(Acks::outstanding) <= 10);
     }
     sink.flush().unwrap();
@@ -152,7 +161,8 @@ fn produce_errors_neither_lose_nor_repeat() {
         ],
     );
     for batch in 0..10 {
-        sink.write(&rows_of(numbers(batch * 20..batch * 20 + 20))).unwrap();
+        sink.write(&rows_of(numbers(batch * 20..batch * 20 + 20)))
+            .unwrap();
         sink.durable(Instant::now()).unwrap();
     }
     eventually_durable(&mut sink, 10);
@@ -188,12 +198,16 @@ fn a_broker_that_stays_down_is_a_failure_with_topic_and_reason() {
     assert!(error.to_string().contains("timed out"), "{error}");
     assert!(sink.durable(Instant::now()).is_err());
     assert_eq!(sink.acks(Acks::durable), 1);
+    assert_eq!(error.remedy(), Remedy::Restart);
 }
 
 #[test]
 fn a_full_queue_without_a_broker_ends() {
     let cluster = cluster();
-    let limits = [("message.timeout.ms", "300"), ("queue.buffering.max.messages", "10")];
+    let limits = [
+        ("message.timeout.ms", "300"),
+        ("queue.buffering.max.messages", "10"),
+    ];
     let mut sink = sink(&cluster, &limits);
     cluster.broker_down(1).unwrap();
     let error = sink.write(&rows_of(numbers(0..100))).unwrap_err();
@@ -206,12 +220,21 @@ fn a_row_too_large_names_its_source() {
     let mut sink = sink(&cluster, &[("message.max.bytes", "1000")]);
     let large = "x".repeat(2_000);
     let error = sink.write(&rows_of(words(&["small", &large]))).unwrap_err();
-    assert!(error.to_string().contains("the row of orders[3] at offset 101"), "{error}");
+    assert!(
+        error
+            .to_string()
+            .contains("the row of orders[3] at offset 101"),
+        "{error}"
+    );
+    assert_eq!(error.remedy(), Remedy::Person);
 }
 
 #[test]
 fn refused_properties_are_an_error() {
     let cluster = cluster();
     let refused = KafkaSink::new(config(&cluster, &[("acks", "some")]));
-    assert!(matches!(refused, Err(SinkError::Kafka { .. })));
+    assert_eq!(
+        refused.err().map(|error| error.remedy()),
+        Some(Remedy::Person)
+    );
 }

@@ -1,0 +1,3 @@
+//! What `weir demo` shows.
+
+pub mod dataset;
