@@ -1,5 +1,6 @@
 //! Kafka messages as columns: one batch of one topic and partition.
 
+use std::fmt;
 use std::sync::Arc;
 
 /// One topic and one of its partitions.
@@ -11,8 +12,397 @@ pub struct TopicPartition {
     pub partition: i32,
 }
 
-impl std::fmt::Display for TopicPartition {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Display for TopicPartition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}[{}]", self.topic, self.partition)
+    }
+}
+
+/// What the timestamps of a batch mean.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum TimestampType {
+    /// Set by the producer.
+    CreateTime,
+    /// Set by the broker when it appended the message.
+    LogAppendTime,
+    /// There are none.
+    #[default]
+    NotAvailable,
+}
+
+/// Messages of one topic and partition, in offset order, as columns.
+///
+/// Columns are shared: a clone copies no bytes, and a plug-in is lent them as they are.
+#[derive(Clone, Debug)]
+pub struct MessageBatch {
+    /// Where the messages came from.
+    pub source: TopicPartition,
+    /// Offset of each message; strictly increasing.
+    pub offsets: Arc<Vec<i64>>,
+    /// Timestamp of each message, in ms since the epoch; -1 for none.
+    pub timestamps: Arc<Vec<i64>>,
+    /// What the timestamps mean.
+    pub timestamp_type: TimestampType,
+    /// Keys; a null key is absent.
+    pub keys: NullableColumn,
+    /// Values; a null value is a tombstone.
+    pub values: NullableColumn,
+    /// Headers; `None` when no message has any.
+    pub headers: Option<Headers>,
+}
+
+/// A column of byte strings: value `i` is `bytes[offsets[i]..offsets[i + 1]]`.
+///
+/// Invariant: `offsets` has `n + 1` entries, starts at 0, never decreases and ends at
+/// `bytes.len()`.
+#[derive(Clone, Debug)]
+pub struct BinaryColumn {
+    /// `n + 1` positions in `bytes`.
+    pub offsets: Arc<Vec<u32>>,
+    /// All values, end to end.
+    pub bytes: Arc<Vec<u8>>,
+}
+
+/// A column of byte strings, some of which may be null.
+#[derive(Clone, Debug)]
+pub struct NullableColumn {
+    /// The values; null ones are empty.
+    pub column: BinaryColumn,
+    /// Arrow validity bitmap, least significant bit first; `None` when nothing is null.
+    pub validity: Option<Arc<Vec<u8>>>,
+}
+
+/// The headers of all messages of a batch, end to end, in Kafka's order.
+#[derive(Clone, Debug)]
+pub struct Headers {
+    /// Headers before message `i`; `n + 1` entries for `n` messages.
+    pub row_offsets: Arc<Vec<u32>>,
+    /// Header names, as bytes: Kafka does not promise UTF-8.
+    pub names: BinaryColumn,
+    /// Header values.
+    pub values: NullableColumn,
+}
+
+impl MessageBatch {
+    /// Number of messages.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.offsets.len()
+    }
+
+    /// Whether there are no messages at all.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.offsets.is_empty()
+    }
+
+    /// Bytes of keys, values and headers.
+    #[must_use]
+    pub fn payload_bytes(&self) -> usize {
+        self.keys.column.bytes.len()
+            + self.values.column.bytes.len()
+            + self.headers.as_ref().map_or(0, |h| {
+                h.names.bytes.len() + h.values.column.bytes.len()
+            })
+    }
+
+    /// Number of null values.
+    #[must_use]
+    pub fn tombstones(&self) -> usize {
+        (0..self.len()).filter(|&row| !self.values.is_valid(row)).count()
+    }
+
+    /// A batch of only these rows, in this order.
+    ///
+    /// # Panics
+    /// If a row is not below [`MessageBatch::len`].
+    #[must_use]
+    pub fn select(&self, rows: &[usize]) -> MessageBatch {
+        let mut selected = BatchBuilder::new(self.source.clone(), Capacity::default());
+        selected.timestamp_type = self.timestamp_type;
+        for &row in rows {
+            let fits = selected.push(self.offsets[row], self.timestamps[row], self.keys.get(row), self.values.get(row));
+            debug_assert!(fits, "a part of a batch is not larger than the batch");
+            if let Some(headers) = &self.headers {
+                for header in headers.of(row) {
+                    selected.push_header(headers.names.get(header), headers.values.get(header));
+                }
+            }
+        }
+        selected.finish()
+    }
+}
+
+impl BinaryColumn {
+    /// Value `row`.
+    ///
+    /// # Panics
+    /// If there is no such row.
+    #[must_use]
+    pub fn get(&self, row: usize) -> &[u8] {
+        &self.bytes[self.offsets[row] as usize..self.offsets[row + 1] as usize]
+    }
+}
+
+impl NullableColumn {
+    /// Value `row`, `None` when it is null.
+    ///
+    /// # Panics
+    /// If there is no such row.
+    #[must_use]
+    pub fn get(&self, row: usize) -> Option<&[u8]> {
+        self.is_valid(row).then(|| self.column.get(row))
+    }
+
+    /// Whether value `row` is not null.
+    #[must_use]
+    pub fn is_valid(&self, row: usize) -> bool {
+        self.validity
+            .as_ref()
+            .is_none_or(|bits| bits[row / 8] & (1 << (row % 8)) != 0)
+    }
+}
+
+impl Headers {
+    /// The positions of the headers of message `row` in `names` and `values`.
+    ///
+    /// # Panics
+    /// If there is no such message.
+    #[must_use]
+    pub fn of(&self, row: usize) -> std::ops::Range<usize> {
+        self.row_offsets[row] as usize..self.row_offsets[row + 1] as usize
+    }
+}
+
+/// How much a [`BatchBuilder`] makes room for at first: what the last batch needed.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Capacity {
+    rows: usize,
+    key_bytes: usize,
+    value_bytes: usize,
+    headers: usize,
+    header_bytes: usize,
+}
+
+/// Collects messages into the columns of a [`MessageBatch`].
+#[derive(Debug)]
+pub struct BatchBuilder {
+    source: TopicPartition,
+    /// What the timestamps mean.
+    pub timestamp_type: TimestampType,
+    offsets: Vec<i64>,
+    timestamps: Vec<i64>,
+    keys: ColumnBuilder,
+    values: ColumnBuilder,
+    /// Headers before each message, for messages before the last one that has some.
+    header_rows: Vec<u32>,
+    header_names: ColumnBuilder,
+    header_values: ColumnBuilder,
+}
+
+impl BatchBuilder {
+    /// An empty batch of this partition.
+    #[must_use]
+    pub fn new(source: TopicPartition, capacity: Capacity) -> Self {
+        BatchBuilder {
+            source,
+            timestamp_type: TimestampType::NotAvailable,
+            offsets: Vec::with_capacity(capacity.rows),
+            timestamps: Vec::with_capacity(capacity.rows),
+            keys: ColumnBuilder::new(capacity.rows, capacity.key_bytes),
+            values: ColumnBuilder::new(capacity.rows, capacity.value_bytes),
+            header_rows: Vec::with_capacity(if capacity.headers > 0 { capacity.rows + 1 } else { 0 }),
+            header_names: ColumnBuilder::new(capacity.headers, capacity.header_bytes),
+            header_values: ColumnBuilder::new(capacity.headers, capacity.header_bytes),
+        }
+    }
+
+    /// Number of messages so far.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.offsets.len()
+    }
+
+    /// Whether there are none yet.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.offsets.is_empty()
+    }
+
+    /// Bytes of keys, values and headers so far.
+    #[must_use]
+    pub fn payload_bytes(&self) -> usize {
+        self.keys.bytes.len() + self.values.bytes.len() + self.header_names.bytes.len() + self.header_values.bytes.len()
+    }
+
+    /// Adds a message; its headers follow by [`BatchBuilder::push_header`].
+    ///
+    /// Returns false, and adds nothing, when a column would grow past 4 GiB: finish
+    /// this batch and start the next.
+    #[must_use]
+    pub fn push(&mut self, offset: i64, timestamp: i64, key: Option<&[u8]>, value: Option<&[u8]>) -> bool {
+        if !self.keys.has_room(key) || !self.values.has_room(value) {
+            return false;
+        }
+        self.offsets.push(offset);
+        self.timestamps.push(timestamp);
+        self.keys.push(key);
+        self.values.push(value);
+        true
+    }
+
+    /// Adds a header to the last message pushed.
+    ///
+    /// # Panics
+    /// If there is no message yet, or headers of one batch exceed 4 GiB (a broker's
+    /// `message.max.bytes` is far below, and batches are cut by bytes).
+    pub fn push_header(&mut self, name: &[u8], value: Option<&[u8]>) {
+        assert!(!self.offsets.is_empty(), "headers belong to a message");
+        assert!(self.header_names.has_room(Some(name)) && self.header_values.has_room(value));
+        let before = self.header_names.count();
+        self.header_rows.resize(self.offsets.len(), before);
+        self.header_names.push(Some(name));
+        self.header_values.push(value);
+    }
+
+    /// The batch, which takes the memory, and how much the next one will need.
+    #[must_use]
+    pub fn finish_with_capacity(self) -> (MessageBatch, Capacity) {
+        let capacity = Capacity {
+            rows: self.offsets.len(),
+            key_bytes: self.keys.bytes.len(),
+            value_bytes: self.values.bytes.len(),
+            headers: self.header_names.count() as usize,
+            header_bytes: self.header_names.bytes.len().max(self.header_values.bytes.len()),
+        };
+        (self.finish(), capacity)
+    }
+
+    /// The batch.
+    #[must_use]
+    pub fn finish(mut self) -> MessageBatch {
+        let headers = (self.header_names.count() > 0).then(|| {
+            self.header_rows.resize(self.offsets.len() + 1, self.header_names.count());
+            Headers {
+                row_offsets: Arc::new(self.header_rows),
+                names: self.header_names.finish().column,
+                values: self.header_values.finish(),
+            }
+        });
+        MessageBatch {
+            source: self.source,
+            offsets: Arc::new(self.offsets),
+            timestamps: Arc::new(self.timestamps),
+            timestamp_type: self.timestamp_type,
+            keys: self.keys.finish(),
+            values: self.values.finish(),
+            headers,
+        }
+    }
+}
+
+#[derive(Debug)]
+struct ColumnBuilder {
+    offsets: Vec<u32>,
+    bytes: Vec<u8>,
+    /// Rows that are null; nearly always none.
+    nulls: Vec<u32>,
+}
+
+impl ColumnBuilder {
+    fn new(rows: usize, bytes: usize) -> Self {
+        let mut offsets = Vec::with_capacity(rows + 1);
+        offsets.push(0);
+        ColumnBuilder { offsets, bytes: Vec::with_capacity(bytes), nulls: Vec::new() }
+    }
+
+    fn has_room(&self, value: Option<&[u8]>) -> bool {
+        u32::try_from(self.bytes.len() + value.map_or(0, <[u8]>::len)).is_ok()
+    }
+
+    #[expect(clippy::cast_possible_truncation, reason = "fewer than 2^32 rows and bytes: see has_room")]
+    fn push(&mut self, value: Option<&[u8]>) {
+        match value {
+            Some(value) => self.bytes.extend_from_slice(value),
+            None => self.nulls.push(self.offsets.len() as u32 - 1),
+        }
+        self.offsets.push(self.bytes.len() as u32);
+    }
+
+    #[expect(clippy::cast_possible_truncation, reason = "fewer than 2^32 rows: each takes room in a u32 column")]
+    fn count(&self) -> u32 {
+        self.offsets.len() as u32 - 1
+    }
+
+    fn finish(self) -> NullableColumn {
+        let rows = self.offsets.len() - 1;
+        let validity = (!self.nulls.is_empty()).then(|| {
+            let mut bits = vec![0xff_u8; rows.div_ceil(8)];
+            for &row in &self.nulls {
+                bits[row as usize / 8] &= !(1 << (row % 8));
+            }
+            Arc::new(bits)
+        });
+        NullableColumn {
+            column: BinaryColumn { offsets: Arc::new(self.offsets), bytes: Arc::new(self.bytes) },
+            validity,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn source() -> TopicPartition {
+        TopicPartition { topic: "orders".into(), partition: 3 }
+    }
+
+    fn sample() -> MessageBatch {
+        let mut b = BatchBuilder::new(source(), Capacity::default());
+        assert!(b.push(10, 1, Some(b"k0"), Some(b"v0")));
+        assert!(b.push(11, 2, None, None));
+        b.push_header(b"a", Some(b"1"));
+        b.push_header(b"a", None);
+        assert!(b.push(15, 3, Some(b""), Some(b"")));
+        assert!(b.push(16, -1, Some(b"k3"), Some(b"v3")));
+        b.push_header(b"\xff", Some(b""));
+        b.finish()
+    }
+
+    #[test]
+    fn null_is_not_empty() {
+        let b = sample();
+        assert_eq!(b.values.get(1), None);
+        assert_eq!(b.values.get(2), Some(&b""[..]));
+        assert_eq!(b.keys.get(1), None);
+        assert_eq!(b.keys.get(2), Some(&b""[..]));
+        assert_eq!(b.tombstones(), 1);
+        assert_eq!(*b.values.column.offsets, vec![0, 2, 2, 2, 4]);
+    }
+
+    #[test]
+    fn headers_keep_order_duplicates_and_nulls() {
+        let b = sample();
+        let h = b.headers.as_ref().expect("has headers");
+        assert_eq!(*h.row_offsets, vec![0, 0, 2, 2, 3]);
+        assert_eq!(h.of(1).map(|i| (h.names.get(i), h.values.get(i))).collect::<Vec<_>>(), [
+            (&b"a"[..], Some(&b"1"[..])),
+            (&b"a"[..], None),
+        ]);
+        assert_eq!(h.names.get(2), b"\xff");
+        assert_eq!(h.values.get(2), Some(&b""[..]));
+    }
+
+    #[test]
+    fn select_is_the_same_rows() {
+        let b = sample();
+        let s = b.select(&[1, 3]);
+        assert_eq!(*s.offsets, vec![11, 16]);
+        assert_eq!(s.values.get(0), None);
+        assert_eq!(s.values.get(1), Some(&b"v3"[..]));
+        let h = s.headers.as_ref().expect("has headers");
+        assert_eq!(*h.row_offsets, vec![0, 2, 3]);
+        assert!(b.select(&[0]).headers.is_none());
     }
 }

@@ -1,7 +1,12 @@
 //! weir
 
-pub mod batch;
 pub mod config;
-pub mod rows;
+pub mod batch;
+pub mod kafka;
+pub mod plugin;
 pub mod schemas;
+pub mod rows;
 pub mod sink;
+pub mod pipeline;
+pub mod progress;
+pub mod stop;

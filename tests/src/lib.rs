@@ -1,1 +1,35 @@
-//! x
+//! The peers that weir is tested against.
+//!
+//! ```text
+//! produce ──► mock::Mock     librdkafka's embedded broker: fast, with injected faults
+//!             kafka::Kafka   Apache Kafka itself: restarts, transactions, security
+//! records ◄── read           what either of them holds
+//! registry::Registry         a schema registry over HTTP, with a fault switch
+//! python::PythonPeer         confluent-kafka's own serializers
+//! ```
+//!
+//! These are helpers of tests: a peer that is not installed is an
+//! [`Unavailable`], anything else that goes wrong panics with the reason.
+//!
+//! ```
+//! use weir_tests::{mock::Mock, records::{Reader, Record, produce}};
+//!
+//! let mock = Mock::start();
+//! mock.create_topic("orders", 1);
+//! produce(mock.brokers(), &[Record::new("orders").value("one")]);
+//! let read = Reader::new(mock.brokers(), "orders").to_end();
+//! assert_eq!(read[0].value.as_deref(), Some(b"one".as_slice()));
+//! ```
+
+pub mod avro;
+pub mod kafka;
+pub mod mock;
+mod ports;
+pub mod python;
+pub mod records;
+pub mod registry;
+mod script;
+mod unavailable;
+mod watched;
+
+pub use unavailable::{Unavailable, available};

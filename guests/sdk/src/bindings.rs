@@ -44,3 +44,24 @@ pub mod consumer_interceptor {
         generate_all,
     });
 }
+
+/// The world of a producer interceptor, sharing every type with [`consumer_interceptor`].
+pub mod producer_interceptor {
+    wit_bindgen::generate!({
+        path: "../../wit",
+        world: "producer-interceptor-plugin",
+        pub_export_macro: true,
+        export_macro_name: "export_producer_interceptor_bindings",
+        default_bindings_module: "weir_guest::bindings::producer_interceptor",
+        with: {
+            "weir:connector/types@0.1.0": crate::bindings::deserializer::weir::connector::types,
+            "weir:connector/messages@0.1.0": crate::bindings::deserializer::weir::connector::messages,
+            "weir:connector/rows@0.1.0": crate::bindings::deserializer::weir::connector::rows,
+            "weir:connector/schemas@0.1.0": crate::bindings::deserializer::weir::connector::schemas,
+            "weir:connector/log@0.1.0": crate::bindings::deserializer::weir::connector::log,
+            "weir:connector/metrics@0.1.0": crate::bindings::deserializer::weir::connector::metrics,
+            "weir:connector/interception@0.1.0": crate::bindings::consumer_interceptor::weir::connector::interception,
+        },
+        generate_all,
+    });
+}

@@ -3,7 +3,18 @@
 //! A sink takes [`Rows`] in order and says how many of them are safe, by counting
 //! the writes: offsets are committed for those and for no others.
 
+pub mod discard;
+pub mod file;
+pub mod json;
+pub mod kafka;
+pub mod stdout;
+
+#[cfg(test)]
+mod testing;
+
 use std::time::Instant;
+
+use arrow::datatypes::DataType;
 
 use crate::rows::Rows;
 
@@ -36,7 +47,10 @@ pub trait Sink: Send {
 /// Why a sink cannot go on.
 #[derive(Debug, thiserror::Error)]
 pub enum SinkError {
-    /// The operating system refused: a full disk, a missing directory, a closed pipe.
+    /// The reader of the stream has gone away, as `head` does: a normal end, not a failure.
+    #[error("the reader has gone away")]
+    Closed,
+    /// The operating system refused: a full disk, a missing directory.
     #[error("{what}: {source}")]
     Io {
         /// The file or stream, and what was being done to it.
@@ -52,10 +66,20 @@ pub enum SinkError {
         /// The library's error.
         source: arrow::error::ArrowError,
     },
-    /// Kafka did not take the messages.
+    /// The sink's format has no such type: choose another format, or another type.
+    #[error("{format} cannot hold column {column:?} of type {data_type}")]
+    Unsupported {
+        /// The format's name.
+        format: &'static str,
+        /// The column; inside a struct or list, the path to it, joined with dots.
+        column: String,
+        /// Its type.
+        data_type: DataType,
+    },
+    /// Kafka did not take the messages, after all of librdkafka's own retries.
     #[error("sink.kafka: {what}: {source}")]
     Kafka {
-        /// What was being done.
+        /// What was being done, and to which topic.
         what: String,
         /// librdkafka's error.
         source: rdkafka::error::KafkaError,

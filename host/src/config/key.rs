@@ -1,0 +1,173 @@
+//! What the table says of one key.
+
+/// One configuration key: everything that parsing, the reference page and editors
+/// need to know of it.
+#[derive(Clone, Copy, Debug)]
+pub struct Key {
+    /// Full dotted name, its sections included. `[]` stands for each entry of a list.
+    pub name: &'static str,
+    /// What values it takes.
+    pub kind: Kind,
+    /// What holds when it is not given, written as in the file.
+    pub default: Option<&'static str>,
+    /// The default in words, where it depends on other keys.
+    pub default_note: Option<&'static str>,
+    /// What to write, for a key that has to be given.
+    pub required: Option<&'static str>,
+    /// Whether its value must never be shown.
+    pub secret: bool,
+    /// The librdkafka property that it sets.
+    pub librdkafka: Option<&'static str>,
+    /// What it does, in a sentence or two.
+    pub doc: &'static str,
+}
+
+/// The values that a key takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Text, not empty.
+    Text,
+    /// A whole number within a range, both ends included.
+    Integer {
+        /// The smallest that is allowed.
+        min: u64,
+        /// The largest that is allowed.
+        max: u64,
+        /// What is counted.
+        unit: Unit,
+    },
+    /// One of some names; case, `-` and `_` make no difference.
+    Choice {
+        /// The names.
+        names: &'static [&'static str],
+        /// Names that are known but do not work yet.
+        later: &'static [&'static str],
+        /// What works instead of those.
+        note: &'static str,
+    },
+    /// A list, or text with commas between the entries.
+    List,
+    /// A regular expression, matched against the whole of a name.
+    Pattern,
+    /// An `http` or `https` URL.
+    Url,
+    /// A file or directory, relative to the folder of the pipeline file.
+    Path,
+    /// The name of a built-in plug-in, or the path of a `.wasm` file.
+    Plugin,
+    /// A map that is handed to a plug-in as it is.
+    Options,
+    /// A map of librdkafka's own properties.
+    Properties,
+    /// A map from schema ids or subjects to files.
+    Files,
+    /// Known, and so is everything below it, but it does not work yet.
+    Later(&'static str),
+}
+
+/// What a number counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unit {
+    /// Bytes.
+    Bytes,
+    /// 1,024 bytes.
+    Kibibytes,
+    /// Milliseconds.
+    Milliseconds,
+    /// Messages.
+    Messages,
+    /// Rows.
+    Rows,
+}
+
+impl Unit {
+    /// The plural, as in an error message.
+    #[must_use]
+    pub const fn plural(self) -> &'static str {
+        match self {
+            Self::Bytes => "bytes",
+            Self::Kibibytes => "kibibytes",
+            Self::Milliseconds => "milliseconds",
+            Self::Messages => "messages",
+            Self::Rows => "rows",
+        }
+    }
+}
+
+impl Key {
+    pub(super) const fn new(name: &'static str, kind: Kind, doc: &'static str) -> Self {
+        Self {
+            name,
+            kind,
+            default: None,
+            default_note: None,
+            required: None,
+            secret: false,
+            librdkafka: None,
+            doc,
+        }
+    }
+
+    pub(super) const fn integer(
+        name: &'static str,
+        (min, max): (u64, u64),
+        unit: Unit,
+        doc: &'static str,
+    ) -> Self {
+        Self::new(name, Kind::Integer { min, max, unit }, doc)
+    }
+
+    pub(super) const fn choice(
+        name: &'static str,
+        names: &'static [&'static str],
+        doc: &'static str,
+    ) -> Self {
+        let kind = Kind::Choice {
+            names,
+            later: &[],
+            note: "",
+        };
+        Self::new(name, kind, doc)
+    }
+
+    pub(super) const fn later(name: &'static str, note: &'static str, doc: &'static str) -> Self {
+        Self::new(name, Kind::Later(note), doc)
+    }
+
+    /// Adds names to a choice that are known and refused.
+    pub(super) const fn not_yet(
+        mut self,
+        later: &'static [&'static str],
+        note: &'static str,
+    ) -> Self {
+        if let Kind::Choice { names, .. } = self.kind {
+            self.kind = Kind::Choice { names, later, note };
+        }
+        self
+    }
+
+    pub(super) const fn or(mut self, default: &'static str) -> Self {
+        self.default = Some(default);
+        self
+    }
+
+    pub(super) const fn or_else(mut self, note: &'static str) -> Self {
+        self.default_note = Some(note);
+        self
+    }
+
+    pub(super) const fn required(mut self, example: &'static str) -> Self {
+        self.required = Some(example);
+        self
+    }
+
+    pub(super) const fn secret(mut self) -> Self {
+        self.secret = true;
+        self
+    }
+
+    pub(super) const fn sets(mut self, property: &'static str) -> Self {
+        self.librdkafka = Some(property);
+        self
+    }
+}

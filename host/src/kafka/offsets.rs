@@ -1,0 +1,188 @@
+//! Which offsets may be committed. No I/O and no clock.
+
+use std::collections::HashMap;
+
+use crate::batch::TopicPartition;
+
+/// Says that everything of a partition before an offset is delivered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Delivered {
+    /// The partition.
+    pub source: TopicPartition,
+    /// Which assignment of the partition the messages were read in. A report about an
+    /// earlier one comes too late to count.
+    pub assignment: u64,
+    /// The offset after the last message delivered.
+    pub next: i64,
+}
+
+/// How far each assigned partition is sent, delivered and committed.
+#[derive(Debug, Default)]
+pub(super) struct Offsets {
+    partitions: HashMap<TopicPartition, Progress>,
+}
+
+#[derive(Debug)]
+struct Progress {
+    assignment: u64,
+    /// The offset after the last message handed on.
+    sent: i64,
+    /// The offset that will be next when all that was handed on is delivered: beyond `sent`
+    /// where the partition ends in transaction markers or compacted records.
+    position: i64,
+    /// The offset to commit.
+    delivered: i64,
+    /// What the group has; `None` for nothing that is known.
+    committed: Option<i64>,
+}
+
+impl Offsets {
+    /// Begins a partition at an offset.
+    pub(super) fn assign(&mut self, source: TopicPartition, assignment: u64, start: i64, committed: Option<i64>) {
+        let progress = Progress { assignment, sent: start, position: start, delivered: start, committed };
+        self.partitions.insert(source, progress);
+    }
+
+    /// Ends a partition.
+    pub(super) fn revoke(&mut self, source: &TopicPartition) {
+        self.partitions.remove(source);
+    }
+
+    /// A batch was handed on; `next` is the offset after its last message.
+    pub(super) fn sent(&mut self, source: &TopicPartition, next: i64) {
+        if let Some(progress) = self.partitions.get_mut(source) {
+            progress.sent = next;
+            progress.position = progress.position.max(next);
+        }
+    }
+
+    /// Nothing of interest lies between what was handed on and this offset.
+    pub(super) fn skipped_to(&mut self, source: &TopicPartition, position: i64) {
+        if let Some(progress) = self.partitions.get_mut(source) {
+            let idle = progress.delivered >= progress.sent;
+            progress.position = progress.position.max(position);
+            if idle {
+                progress.delivered = progress.delivered.max(progress.position);
+            }
+        }
+    }
+
+    /// A batch, and with it all before it, is delivered.
+    pub(super) fn delivered(&mut self, report: &Delivered) {
+        let Some(progress) = self.partitions.get_mut(&report.source) else { return };
+        if progress.assignment != report.assignment {
+            return;
+        }
+        let reached = if report.next >= progress.sent { progress.position } else { report.next };
+        progress.delivered = progress.delivered.max(reached);
+    }
+
+    /// Whether everything handed on is delivered, for these partitions or for all.
+    pub(super) fn all_delivered<'a>(&self, mut of: impl Iterator<Item = &'a TopicPartition>) -> bool {
+        of.all(|source| self.partitions.get(source).is_none_or(|p| p.delivered >= p.sent))
+    }
+
+    /// What should be committed now, and is not.
+    pub(super) fn to_commit(&self) -> Vec<(TopicPartition, i64)> {
+        let behind = |p: &Progress| p.committed != Some(p.delivered);
+        let mut due: Vec<_> = self
+            .partitions
+            .iter()
+            .filter(|(_, p)| behind(p))
+            .map(|(source, p)| (source.clone(), p.delivered))
+            .collect();
+        due.sort();
+        due
+    }
+
+    /// The group has these now, or will.
+    pub(super) fn committed(&mut self, offsets: &[(TopicPartition, i64)]) {
+        for (source, offset) in offsets {
+            if let Some(progress) = self.partitions.get_mut(source) {
+                progress.committed = Some(*offset);
+            }
+        }
+    }
+
+    /// A commit failed: everything is due again.
+    pub(super) fn commit_failed(&mut self) {
+        for progress in self.partitions.values_mut() {
+            progress.committed = None;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tp(partition: i32) -> TopicPartition {
+        TopicPartition { topic: "t".into(), partition }
+    }
+
+    fn delivered(partition: i32, assignment: u64, next: i64) -> Delivered {
+        Delivered { source: tp(partition), assignment, next }
+    }
+
+    #[test]
+    fn only_what_is_delivered_is_due() {
+        let mut offsets = Offsets::default();
+        offsets.assign(tp(0), 1, 10, Some(10));
+        assert_eq!(offsets.to_commit(), []);
+        offsets.sent(&tp(0), 20);
+        offsets.sent(&tp(0), 30);
+        assert_eq!(offsets.to_commit(), []);
+        offsets.delivered(&delivered(0, 1, 20));
+        assert_eq!(offsets.to_commit(), [(tp(0), 20)]);
+        assert!(!offsets.all_delivered([tp(0)].iter()));
+        offsets.delivered(&delivered(0, 1, 30));
+        assert!(offsets.all_delivered([tp(0)].iter()));
+        offsets.committed(&[(tp(0), 30)]);
+        assert_eq!(offsets.to_commit(), []);
+        offsets.commit_failed();
+        assert_eq!(offsets.to_commit(), [(tp(0), 30)]);
+    }
+
+    #[test]
+    fn a_start_that_the_group_does_not_know_is_due() {
+        let mut offsets = Offsets::default();
+        offsets.assign(tp(0), 1, 7, None);
+        assert_eq!(offsets.to_commit(), [(tp(0), 7)], "else `latest` would lose what comes before the first commit");
+    }
+
+    #[test]
+    fn reports_of_an_earlier_assignment_do_not_count() {
+        let mut offsets = Offsets::default();
+        offsets.assign(tp(0), 1, 0, Some(0));
+        offsets.sent(&tp(0), 50);
+        offsets.revoke(&tp(0));
+        offsets.delivered(&delivered(0, 1, 50));
+        offsets.assign(tp(0), 2, 20, Some(20));
+        offsets.delivered(&delivered(0, 1, 50));
+        assert_eq!(offsets.to_commit(), []);
+    }
+
+    #[test]
+    fn transaction_markers_at_the_end_are_passed_once_all_before_them_is_delivered() {
+        let mut offsets = Offsets::default();
+        offsets.assign(tp(0), 1, 0, Some(0));
+        offsets.sent(&tp(0), 5);
+        offsets.skipped_to(&tp(0), 7);
+        assert_eq!(offsets.to_commit(), []);
+        offsets.delivered(&delivered(0, 1, 5));
+        assert_eq!(offsets.to_commit(), [(tp(0), 7)]);
+        offsets.skipped_to(&tp(0), 9);
+        assert_eq!(offsets.to_commit(), [(tp(0), 9)]);
+    }
+
+    #[test]
+    fn delivery_never_goes_back() {
+        let mut offsets = Offsets::default();
+        offsets.assign(tp(0), 1, 0, Some(0));
+        offsets.sent(&tp(0), 5);
+        offsets.sent(&tp(0), 9);
+        offsets.delivered(&delivered(0, 1, 9));
+        offsets.delivered(&delivered(0, 1, 5));
+        assert_eq!(offsets.to_commit(), [(tp(0), 9)]);
+    }
+}

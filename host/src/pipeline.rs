@@ -1,0 +1,239 @@
+//! A running pipeline: the threads, the channels between them, and how they end.
+//!
+//! ```text
+//! source ──batches──► worker 0..n ──rows──► sink
+//!    ▲                                       │
+//!    └───────────────delivered───────────────┘
+//! ```
+//!
+//! Every channel is bounded but the last, which holds one small report for each batch under
+//! way. A pipeline ends when the source stops and drops its channels: the workers then
+//! run dry, the sink makes durable what it has, and the source commits that.
+
+mod delivery;
+mod worker;
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+
+use crossbeam_channel::bounded;
+
+use crate::batch::TopicPartition;
+use crate::config::{PipelineConfig, Tolerance};
+use crate::kafka::{Links, SourceError, run_source};
+use crate::plugin::{ConsumerInterceptor, Deserializer, Limits, OpenError, Plugin};
+use crate::progress::Progress;
+use crate::rows::Rows;
+use crate::schemas::SchemaSource;
+use crate::sink::{Sink, SinkError};
+use crate::stop::Stop;
+
+/// Batches that wait between two threads.
+const CHANNEL_BATCHES: usize = 4;
+/// Workers by default, when the machine has that many cores.
+const WORKERS_MAX: usize = 4;
+
+/// The parts of a pipeline that are made before it starts, so that all that can be wrong
+/// with them is known by then.
+pub struct Parts {
+    /// The plug-ins, loaded.
+    pub plugins: Plugins,
+    /// Where they get schemas from.
+    pub schemas: Arc<dyn SchemaSource>,
+    /// Where rows go.
+    pub sink: Box<dyn Sink>,
+    /// Threads that decode. Each has instances of all plug-ins.
+    pub workers: usize,
+}
+
+/// Plug-ins in the order in which messages meet them, each with its options, a JSON object.
+#[derive(Clone, Debug)]
+pub struct Plugins {
+    /// Consumer interceptors.
+    pub interceptors: Vec<(Plugin, serde_json::Value)>,
+    /// Deserializer of values.
+    pub deserializer: (Plugin, serde_json::Value),
+    /// For each instance.
+    pub limits: Limits,
+}
+
+/// Why a pipeline ended other than as asked. Everything delivered until then is committed.
+#[derive(Debug, thiserror::Error)]
+pub enum PipelineError {
+    /// A plug-in could not be opened.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// Reading failed.
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    /// Writing failed.
+    #[error(transparent)]
+    Sink(#[from] SinkError),
+    /// A plug-in cannot go on.
+    #[error("{0}")]
+    Plugin(String),
+    /// A bad record, where `errors.tolerance` is `none`.
+    #[error(
+        "{source_partition} at offset {offset}: {reason}; stopped because errors.tolerance is none. Nothing of \
+         its batch is committed"
+    )]
+    BadRecord {
+        /// Where.
+        source_partition: TopicPartition,
+        /// Which.
+        offset: i64,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A thread panicked: a bug in weir.
+    #[error("the {0} thread panicked: this is a bug in weir, please report it")]
+    Panicked(&'static str),
+}
+
+/// A pipeline under way.
+pub struct Running {
+    stop: Stop,
+    progress: Arc<Progress>,
+    failure: Failure,
+    source: JoinHandle<Result<(), SourceError>>,
+    others: Vec<(&'static str, JoinHandle<()>)>,
+}
+
+/// What one worker does with rows: hands them to the sink in order.
+#[derive(Debug)]
+pub(crate) enum SinkItem {
+    /// All that came of one batch of messages: possibly nothing.
+    Delivery {
+        /// Which batch.
+        delivered: crate::kafka::Delivered,
+        /// Its rows.
+        rows: Vec<Rows>,
+    },
+    /// Make durable what there is.
+    Flush,
+}
+
+/// The first failure of any thread.
+#[derive(Clone, Default)]
+pub(crate) struct Failure(Arc<Mutex<Option<PipelineError>>>);
+
+impl Failure {
+    /// Keeps the error, unless there is one, and asks the pipeline to stop.
+    pub(crate) fn report(&self, error: PipelineError, stop: &Stop) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
+        stop.request();
+    }
+
+    fn take(&self) -> Option<PipelineError> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}
+
+/// The default of [`Parts::workers`] on this machine.
+#[must_use]
+pub fn default_workers() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from).min(WORKERS_MAX)
+}
+
+/// Starts a pipeline.
+///
+/// # Errors
+/// When a plug-in refuses its options: see [`OpenError`].
+pub fn start(config: &PipelineConfig, parts: Parts) -> Result<Running, PipelineError> {
+    let stop = Stop::default();
+    let progress = Arc::new(Progress::default());
+    let failure = Failure::default();
+    let mut stages = Vec::with_capacity(parts.workers);
+    for _ in 0..parts.workers.max(1) {
+        stages.push(open(&parts.plugins, &parts.schemas)?);
+    }
+
+    let (delivered_in, delivered) = crossbeam_channel::unbounded();
+    let (rows_in, rows) = bounded(CHANNEL_BATCHES);
+    let mut batches = Vec::with_capacity(stages.len());
+    let mut others = Vec::with_capacity(stages.len() + 1);
+    for stages in stages {
+        let (batches_in, taken) = bounded(CHANNEL_BATCHES);
+        batches.push(batches_in);
+        let worker = worker::Worker {
+            stages,
+            batches: taken,
+            rows: rows_in.clone(),
+            tolerate: config.errors.tolerance == Tolerance::All,
+            stop: stop.clone(),
+            progress: Arc::clone(&progress),
+            failure: failure.clone(),
+        };
+        others.push(("worker", spawn("weir-worker", move || worker.run())));
+    }
+    drop(rows_in);
+    let delivery = delivery::Delivery::new(parts.sink, rows, delivered_in, Arc::clone(&progress));
+    let (sink_failure, sink_stop) = (failure.clone(), stop.clone());
+    let run_sink = move || {
+        if let Err(error) = delivery.run() {
+            sink_failure.report(error.into(), &sink_stop);
+        }
+    };
+    others.push(("sink", spawn("weir-sink", run_sink)));
+    let links = Links { batches, delivered, stop: stop.clone(), progress: Arc::clone(&progress) };
+    let source_config = config.source.clone();
+    let source = spawn("weir-source", move || run_source(&source_config, links));
+    Ok(Running { stop, progress, failure, source, others })
+}
+
+fn open(plugins: &Plugins, schemas: &Arc<dyn SchemaSource>) -> Result<worker::Stages, OpenError> {
+    let interceptors = plugins
+        .interceptors
+        .iter()
+        .map(|(plugin, options)| ConsumerInterceptor::open(plugin, options, Arc::clone(schemas), plugins.limits))
+        .collect::<Result<_, _>>()?;
+    let (plugin, options) = &plugins.deserializer;
+    let deserializer = Deserializer::open(plugin, options, Arc::clone(schemas), plugins.limits)?;
+    Ok(worker::Stages { interceptors, deserializer })
+}
+
+fn spawn<T: Send + 'static>(name: &str, run: impl FnOnce() -> T + Send + 'static) -> JoinHandle<T> {
+    std::thread::Builder::new()
+        .name(name.to_owned())
+        .spawn(run)
+        .expect("the system can start a thread")
+}
+
+impl Running {
+    /// How to ask it to stop.
+    #[must_use]
+    pub fn stopper(&self) -> Stop {
+        self.stop.clone()
+    }
+
+    /// How far it is.
+    #[must_use]
+    pub fn progress(&self) -> Arc<Progress> {
+        Arc::clone(&self.progress)
+    }
+
+    /// Whether it has ended.
+    #[must_use]
+    pub fn is_finished(&self) -> bool {
+        self.source.is_finished()
+    }
+
+    /// Waits for the end: of the topics when reading is bounded, else when asked to stop.
+    ///
+    /// # Errors
+    /// See [`PipelineError`]; the first one that occurred.
+    pub fn wait(self) -> Result<(), PipelineError> {
+        let source = self.source.join();
+        let mut panicked = None;
+        for (name, thread) in self.others {
+            if thread.join().is_err() {
+                panicked = Some(PipelineError::Panicked(name));
+            }
+        }
+        let source = source.unwrap_or(Ok(())).map_err(PipelineError::from);
+        match self.failure.take().or(panicked) {
+            Some(failure) => Err(failure),
+            None => source,
+        }
+    }
+}

@@ -1,0 +1,189 @@
+//! One worker: interceptors, then the deserializer, for the partitions that are its own.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crossbeam_channel::{Receiver, Sender};
+
+use super::{Failure, PipelineError, SinkItem};
+use crate::batch::{MessageBatch, TopicPartition};
+use crate::kafka::{Delivered, SourceItem, SourcedBatch};
+use crate::plugin::{BatchStop, ConsumerInterceptor, Deserializer, MessageError};
+use crate::progress::Progress;
+use crate::rows::Rows;
+use crate::stop::Stop;
+
+/// The wait before a batch is tried again doubles from the first to the last of these.
+const RETRY_FIRST: Duration = Duration::from_millis(300);
+const RETRY_LAST: Duration = Duration::from_secs(60);
+/// How soon a waiting worker notices that the pipeline is asked to stop.
+const STOP_LOOK: Duration = Duration::from_millis(50);
+/// Bad records of one batch that get a line each; the rest share one.
+const ERRORS_SHOWN: usize = 20;
+
+pub(super) struct Worker {
+    pub(super) stages: Stages,
+    pub(super) batches: Receiver<SourceItem>,
+    pub(super) rows: Sender<SinkItem>,
+    pub(super) tolerate: bool,
+    pub(super) stop: Stop,
+    pub(super) progress: Arc<Progress>,
+    pub(super) failure: Failure,
+}
+
+pub(super) struct Stages {
+    pub(super) interceptors: Vec<ConsumerInterceptor>,
+    pub(super) deserializer: Deserializer,
+}
+
+/// What became of a batch in all stages.
+#[derive(Default)]
+struct Handled {
+    rows: Vec<Rows>,
+    errors: Vec<MessageError>,
+    dropped: usize,
+    tombstones: usize,
+    skipped: usize,
+    plugin_time: Duration,
+}
+
+impl Worker {
+    /// Runs until the source or the sink is gone, or a batch cannot be handled: then
+    /// nothing after it is either.
+    pub(super) fn run(mut self) {
+        while let Ok(item) = self.batches.recv() {
+            let item = match item {
+                SourceItem::Flush => SinkItem::Flush,
+                SourceItem::Batch(sourced) => match self.handle(&sourced) {
+                    Ok(Some(item)) => item,
+                    Ok(None) => return,
+                    Err(error) => {
+                        self.failure.report(error, &self.stop);
+                        return;
+                    }
+                },
+            };
+            if self.rows.send(item).is_err() {
+                return;
+            }
+        }
+    }
+
+    /// Takes one batch through all stages; `None` when the pipeline is asked to stop before
+    /// that succeeds.
+    fn handle(&mut self, sourced: &SourcedBatch) -> Result<Option<SinkItem>, PipelineError> {
+        let batch = &sourced.batch;
+        let Some(handled) = self.try_until_handled(batch)? else { return Ok(None) };
+        self.progress.add_plugin_time(handled.plugin_time);
+        self.progress.errors.add(handled.errors.len());
+        if let Some(first) = handled.errors.first()
+            && !self.tolerate
+        {
+            return Err(PipelineError::BadRecord {
+                source_partition: batch.source.clone(),
+                offset: first.offset,
+                reason: first.reason.clone(),
+            });
+        }
+        log_errors(&batch.source, &handled.errors);
+        self.progress.dropped.add(handled.dropped);
+        self.progress.tombstones.add(handled.tombstones);
+        self.progress.skipped.add(handled.skipped);
+        let next = batch.offsets.last().map_or(0, |last| last + 1);
+        let delivered = Delivered { source: batch.source.clone(), assignment: sourced.assignment, next };
+        Ok(Some(SinkItem::Delivery { delivered, rows: handled.rows }))
+    }
+
+    fn try_until_handled(&mut self, batch: &MessageBatch) -> Result<Option<Handled>, PipelineError> {
+        let mut wait = RETRY_FIRST;
+        loop {
+            match self.stages.run(batch) {
+                Ok(handled) => return Ok(Some(handled)),
+                Err(BatchStop::Failed(reason)) => return Err(PipelineError::Plugin(reason)),
+                Err(BatchStop::Unavailable(reason)) => {
+                    self.progress.retries.add(1);
+                    tracing::warn!(
+                        "{} from offset {}: {reason}; trying again in {} ms",
+                        batch.source,
+                        batch.offsets[0],
+                        wait.as_millis(),
+                    );
+                    if !self.sleep(wait) {
+                        return Ok(None);
+                    }
+                    wait = (wait * 2).min(RETRY_LAST);
+                }
+            }
+        }
+    }
+
+    /// Returns false when the pipeline is asked to stop.
+    fn sleep(&self, wait: Duration) -> bool {
+        let mut left = wait;
+        while !left.is_zero() {
+            if self.stop.is_requested() {
+                return false;
+            }
+            let step = left.min(STOP_LOOK);
+            std::thread::sleep(step);
+            left -= step;
+        }
+        true
+    }
+}
+
+impl Stages {
+    fn run(&mut self, batch: &MessageBatch) -> Result<Handled, BatchStop> {
+        let mut handled = Handled::default();
+        let mut batches = vec![batch.clone()];
+        for interceptor in &mut self.interceptors {
+            let mut passed = Vec::with_capacity(batches.len());
+            for batch in batches {
+                let intercepted = interceptor.intercept(&batch)?;
+                let kept: usize = intercepted.batches.iter().map(MessageBatch::len).sum();
+                handled.dropped += batch.len() - kept - intercepted.errors.len();
+                handled.errors.extend(intercepted.errors);
+                handled.plugin_time += intercepted.plugin_time;
+                passed.extend(intercepted.batches);
+            }
+            batches = passed;
+        }
+        for batch in batches {
+            let decoded = self.deserializer.decode(&batch)?;
+            let tombstones = batch.tombstones();
+            let with_rows = messages_with_rows(&decoded.rows);
+            handled.tombstones += tombstones;
+            handled.skipped += (batch.len() - with_rows - decoded.errors.len()).saturating_sub(tombstones);
+            handled.rows.extend(decoded.rows);
+            handled.errors.extend(decoded.errors);
+            handled.plugin_time += decoded.plugin_time;
+        }
+        handled.errors.sort_by_key(|error| error.offset);
+        Ok(handled)
+    }
+}
+
+/// How many different messages rows came from; rows are in the order of their messages.
+fn messages_with_rows(rows: &[Rows]) -> usize {
+    let mut last = None;
+    let mut count = 0;
+    for &offset in rows.iter().flat_map(|rows| &rows.offsets) {
+        if last != Some(offset) {
+            count += 1;
+            last = Some(offset);
+        }
+    }
+    count
+}
+
+fn log_errors(source: &TopicPartition, errors: &[MessageError]) {
+    for error in errors.iter().take(ERRORS_SHOWN) {
+        tracing::warn!("bad record in {source} at offset {}: {}", error.offset, error.reason);
+    }
+    if let Some(rest) = errors.get(ERRORS_SHOWN..)
+        && !rest.is_empty()
+    {
+        let offsets: Vec<String> = rest.iter().map(|error| error.offset.to_string()).collect();
+        tracing::warn!("{} more bad records in {source} at offsets {}", rest.len(), offsets.join(", "));
+    }
+}

@@ -1,0 +1,199 @@
+//! Consumer interceptors: messages in, messages out, before they are decoded.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use wasmtime::Store;
+use wasmtime::component::ResourceAny;
+
+use super::bindings::consumer_interceptor::ConsumerInterceptorPlugin;
+use super::bindings::consumer_interceptor::weir::connector::interception as wit;
+use super::bindings::messages as wit_messages;
+use super::bindings::types::{self, BatchError, Config};
+use super::engine::Limits;
+use super::imports::HostState;
+use super::instance::{CallError, Instance, OpenError};
+use super::load::{Plugin, PluginKind};
+use super::opened::{Answer, BatchStop, Kind, Opened};
+use super::origin::{self, Failed};
+use super::{MessageError, PluginMetrics, messages};
+use crate::batch::{BinaryColumn, Headers, MessageBatch, NullableColumn};
+use crate::schemas::SchemaSource;
+
+/// An opened consumer interceptor. It belongs to one thread.
+pub struct ConsumerInterceptor(Opened<Intercepting>);
+
+/// What became of one batch.
+#[derive(Debug)]
+pub struct Intercepted {
+    /// The messages that go on, in order. One batch, unless a message broke the
+    /// plug-in and the batch was taken apart.
+    pub batches: Vec<MessageBatch>,
+    /// The messages that could not be handled, in ascending order.
+    pub errors: Vec<MessageError>,
+    /// Time spent in the plug-in and in checking its answers.
+    pub plugin_time: Duration,
+}
+
+impl ConsumerInterceptor {
+    /// Opens an interceptor, and so checks its options.
+    ///
+    /// `options` is a JSON object.
+    ///
+    /// # Errors
+    /// See [`OpenError`].
+    pub fn open(
+        plugin: &Plugin,
+        options: &serde_json::Value,
+        schemas: Arc<dyn SchemaSource>,
+        limits: Limits,
+    ) -> Result<Self, OpenError> {
+        Opened::new(plugin, options, schemas, limits).map(ConsumerInterceptor)
+    }
+
+    /// The figures that the plug-in keeps.
+    #[must_use]
+    pub fn metrics(&self) -> PluginMetrics {
+        self.0.metrics()
+    }
+
+    /// Passes one batch through.
+    ///
+    /// # Errors
+    /// See [`BatchStop`].
+    pub fn intercept(&mut self, batch: &MessageBatch) -> Result<Intercepted, BatchStop> {
+        let outcome = self.0.run(batch)?;
+        Ok(Intercepted {
+            batches: outcome.outputs.into_iter().filter(|b| !b.is_empty()).collect(),
+            errors: outcome.errors,
+            plugin_time: outcome.plugin_time,
+        })
+    }
+}
+
+struct Intercepting;
+
+struct Guest {
+    plugin: ConsumerInterceptorPlugin,
+    interceptor: ResourceAny,
+}
+
+impl Kind for Intercepting {
+    const KIND: PluginKind = PluginKind::ConsumerInterceptor;
+    type Guest = Guest;
+    type Output = MessageBatch;
+
+    fn open(plugin: &Plugin, store: &mut Store<HostState>, config: &Config) -> wasmtime::Result<Result<Guest, String>> {
+        let instance = plugin.pre.instantiate(&mut *store)?;
+        let plugin = ConsumerInterceptorPlugin::new(&mut *store, &instance)?;
+        let opened = plugin.weir_connector_consumer_interceptor().interceptor().call_open(store, config)?;
+        Ok(opened.map(|interceptor| Guest { plugin, interceptor }))
+    }
+
+    fn call(
+        instance: &mut Instance<Guest>,
+        batch: &MessageBatch,
+        timeout: Duration,
+    ) -> Result<Result<Answer<MessageBatch>, BatchError>, CallError> {
+        let answer = instance.call(Some(batch), timeout, |store, guest| {
+            let interceptor = guest.plugin.weir_connector_consumer_interceptor().interceptor();
+            interceptor.call_on_consume(store, guest.interceptor, messages::handle())
+        })?;
+        let answer = match answer {
+            Ok(answer) => answer,
+            Err(error) => return Ok(Err(error)),
+        };
+        let (output, errors) = believe(batch, answer).map_err(CallError::Contract)?;
+        Ok(Ok(Answer { output, errors, reusable: true }))
+    }
+}
+
+/// Checks an answer against the batch it is for.
+fn believe(batch: &MessageBatch, answer: wit::Intercepted) -> Result<(MessageBatch, Vec<MessageError>), String> {
+    let failed = Failed::check(answer.errors, batch.len())?;
+    let len = u32::try_from(batch.len()).map_err(|_| "more messages than a batch can hold")?;
+    let output = match answer.verdict {
+        wit::Verdict::Unchanged => {
+            failed.check_apart_from(&(0..len).collect::<Vec<_>>())?;
+            batch.clone()
+        }
+        wit::Verdict::Keep(rows) => {
+            let kept = u32::try_from(rows.len()).map_err(|_| "more rows kept than there are")?;
+            let rows = origin::resolve(super::bindings::rows::Origin::Messages(rows), kept, batch.len())?;
+            if !rows.is_sorted_by(|a, b| a < b) {
+                return Err("a row is kept twice".into());
+            }
+            failed.check_apart_from(&rows)?;
+            if rows.len() == batch.len() { batch.clone() } else { select(batch, &rows) }
+        }
+        wit::Verdict::Replace(new) => {
+            let origins = origin::resolve(new.origin.clone(), new.len, batch.len())?;
+            if !origins.is_sorted_by(|a, b| a < b) {
+                return Err("a message is replaced by several: one offset cannot stand for them".into());
+            }
+            failed.check_apart_from(&origins)?;
+            replace(&select(batch, &origins), new)?
+        }
+    };
+    Ok((output, failed.into_errors(batch)))
+}
+
+fn select(batch: &MessageBatch, rows: &[u32]) -> MessageBatch {
+    batch.select(&rows.iter().map(|&row| row as usize).collect::<Vec<_>>())
+}
+
+/// The originals with what the plug-in put in place of some columns.
+fn replace(originals: &MessageBatch, new: wit::Replacement) -> Result<MessageBatch, String> {
+    let rows = originals.len();
+    let mut batch = originals.clone();
+    if let Some((column, validity)) = new.keys {
+        batch.keys = nullable(column, validity, rows).map_err(|e| format!("keys: {e}"))?;
+    }
+    if let Some((column, validity)) = new.values {
+        batch.values = nullable(column, validity, rows).map_err(|e| format!("values: {e}"))?;
+    }
+    if let Some(headers) = new.headers {
+        batch.headers = Some(self::headers(headers, rows).map_err(|e| format!("headers: {e}"))?);
+    }
+    if let Some(timestamps) = new.timestamps {
+        if timestamps.len() != rows {
+            return Err(format!("{} timestamps for {rows} messages", timestamps.len()));
+        }
+        batch.timestamps = Arc::new(timestamps);
+    }
+    Ok(batch)
+}
+
+fn headers(headers: wit_messages::Headers, rows: usize) -> Result<Headers, String> {
+    let count = headers.names.offsets.len().saturating_sub(1);
+    check_offsets(&headers.row_offsets, rows, count).map_err(|e| format!("row offsets: {e}"))?;
+    Ok(Headers {
+        row_offsets: Arc::new(headers.row_offsets),
+        names: nullable(headers.names, None, count).map_err(|e| format!("names: {e}"))?.column,
+        values: nullable(headers.values, headers.value_validity, count).map_err(|e| format!("values: {e}"))?,
+    })
+}
+
+fn nullable(column: types::BinaryColumn, validity: Option<Vec<u8>>, rows: usize) -> Result<NullableColumn, String> {
+    check_offsets(&column.offsets, rows, column.bytes.len())?;
+    if let Some(bits) = &validity
+        && bits.len() < rows.div_ceil(8)
+    {
+        return Err(format!("a validity bitmap of {} bytes for {rows} values", bits.len()));
+    }
+    Ok(NullableColumn {
+        column: BinaryColumn { offsets: Arc::new(column.offsets), bytes: Arc::new(column.bytes) },
+        validity: validity.map(Arc::new),
+    })
+}
+
+/// Offsets of `count` values start at 0, never decrease, and end at `end`.
+fn check_offsets(offsets: &[u32], count: usize, end: usize) -> Result<(), String> {
+    if offsets.len() != count + 1 {
+        return Err(format!("{} offsets for {count} values, which have one more", offsets.len()));
+    }
+    if offsets[0] != 0 || offsets[count] as usize != end || !offsets.is_sorted() {
+        return Err(format!("offsets have to start at 0, never decrease and end at {end}"));
+    }
+    Ok(())
+}

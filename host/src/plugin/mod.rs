@@ -1,0 +1,39 @@
+//! Plug-ins: WebAssembly components that interpret bytes, with no rights but weir's
+//! own imports.
+//!
+//! ```text
+//! file or built-in name ─► load ─► Plugin ─► open ─► Instance ─► call, once a batch
+//!                                    │                  ▲  │
+//!                                    └──── reopened ────┴──┘ after a trap, or when it grew
+//! ```
+
+mod bindings;
+mod builtin;
+mod columns;
+mod deserializer;
+mod engine;
+mod imports;
+mod instance;
+mod interceptor;
+mod load;
+mod messages;
+mod opened;
+mod origin;
+
+pub use builtin::builtin_names;
+pub use deserializer::{Decoded, Deserializer};
+pub use engine::{Limits, PluginEngine};
+pub use imports::{Metric, PluginMetrics};
+pub use instance::{CallError, OpenError};
+pub use interceptor::{ConsumerInterceptor, Intercepted};
+pub use load::{Description, LoadError, Plugin, PluginKind};
+pub use opened::BatchStop;
+
+/// A message that a plug-in, or its failure, left without a result.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MessageError {
+    /// Kafka offset of the message.
+    pub offset: i64,
+    /// For people: what is wrong.
+    pub reason: String,
+}

@@ -1,0 +1,207 @@
+//! An opened plug-in of any kind: one instance that is called with batch after batch,
+//! and what happens when it breaks.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use wasmtime::Store;
+
+use super::bindings::types::{BatchError, Config};
+use super::engine::Limits;
+use super::imports::{HostState, Rights};
+use super::instance::{CallError, Instance, OpenError};
+use super::load::{Plugin, PluginKind};
+use super::{MessageError, PluginMetrics};
+use crate::batch::MessageBatch;
+use crate::schemas::SchemaSource;
+
+/// A batch in which this many messages break the plug-in, and none passes, says that
+/// it is the plug-in that is broken.
+const BREAKAGES_MAX: usize = 16;
+
+/// What differs from one kind of plug-in to another.
+pub(super) trait Kind {
+    /// The kind.
+    const KIND: PluginKind;
+    /// The exports of an opened instance.
+    type Guest;
+    /// What it makes of a batch.
+    type Output;
+
+    /// Instantiates the plug-in and opens its resource; the inner error is the
+    /// plug-in's own.
+    fn open(plugin: &Plugin, store: &mut Store<HostState>, config: &Config) -> wasmtime::Result<Result<Self::Guest, String>>;
+
+    /// Calls it, and checks the answer.
+    fn call(
+        instance: &mut Instance<Self::Guest>,
+        batch: &MessageBatch,
+        timeout: Duration,
+    ) -> Result<Result<Answer<Self::Output>, BatchError>, CallError>;
+}
+
+/// A checked answer for one batch, or for a part of one.
+pub(super) struct Answer<T> {
+    pub(super) output: T,
+    /// In ascending order.
+    pub(super) errors: Vec<MessageError>,
+    /// Whether the instance can be called again.
+    pub(super) reusable: bool,
+}
+
+/// What became of a batch.
+#[derive(Debug)]
+pub(super) struct Outcome<T> {
+    /// One for the whole batch; several when a message broke the plug-in and the batch
+    /// was taken apart. In the order of the messages.
+    pub(super) outputs: Vec<T>,
+    /// In ascending order.
+    pub(super) errors: Vec<MessageError>,
+    /// Time spent in calls.
+    pub(super) plugin_time: Duration,
+}
+
+/// Why there is no outcome. Nothing of the batch was handled.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BatchStop {
+    /// Something outside is down: wait, and try the same batch again.
+    #[error("{0}")]
+    Unavailable(String),
+    /// The pipeline has to stop.
+    #[error("{0}")]
+    Failed(String),
+}
+
+pub(super) struct Opened<K: Kind> {
+    plugin: Plugin,
+    rights: Rights,
+    limits: Limits,
+    config: Config,
+    instance: Option<Instance<K::Guest>>,
+}
+
+impl<K: Kind> Opened<K> {
+    pub(super) fn new(
+        plugin: &Plugin,
+        options: &serde_json::Value,
+        schemas: Arc<dyn SchemaSource>,
+        limits: Limits,
+    ) -> Result<Self, OpenError> {
+        plugin.require(K::KIND)?;
+        let mut opened = Opened {
+            plugin: plugin.clone(),
+            rights: Rights { schemas, metrics: PluginMetrics::default() },
+            limits,
+            config: Config { options: options.to_string() },
+            instance: None,
+        };
+        opened.instance = Some(opened.new_instance()?);
+        Ok(opened)
+    }
+
+    pub(super) fn metrics(&self) -> PluginMetrics {
+        self.rights.metrics.clone()
+    }
+
+    /// Handles one batch.
+    ///
+    /// A message that breaks the plug-in is found by halving the batch: it becomes an
+    /// error of its own, and the others go on.
+    pub(super) fn run(&mut self, batch: &MessageBatch) -> Result<Outcome<K::Output>, BatchStop> {
+        let mut outcome = Outcome { outputs: Vec::with_capacity(1), errors: Vec::new(), plugin_time: Duration::ZERO };
+        if batch.is_empty() {
+            return Ok(outcome);
+        }
+        let mut untried = vec![batch.clone()];
+        let mut breakages = 0;
+        while let Some(part) = untried.pop() {
+            match self.call(&part, self.timeout(part.len(), batch.len()), &mut outcome) {
+                Ok(answer) => answer?,
+                Err(error) if part.len() == 1 => {
+                    breakages += 1;
+                    outcome.errors.push(MessageError { offset: part.offsets[0], reason: error.to_string() });
+                    if breakages >= BREAKAGES_MAX && outcome.outputs.is_empty() {
+                        return Err(BatchStop::Failed(format!(
+                            "{}: {error}; so it went with each of the first {breakages} messages from offset {} of \
+                             {}: it is the plug-in that is broken, not the messages",
+                            self.plugin.reference(),
+                            batch.offsets[0],
+                            batch.source,
+                        )));
+                    }
+                }
+                Err(error) => {
+                    if part.len() == batch.len() {
+                        tracing::warn!(
+                            "{}: {error}; looking for the messages at fault among the {} of {} from offset {}",
+                            self.plugin.reference(),
+                            batch.len(),
+                            batch.source,
+                            batch.offsets[0],
+                        );
+                    }
+                    let rows: Vec<usize> = (0..part.len()).collect();
+                    let (first, second) = rows.split_at(part.len() / 2);
+                    untried.push(part.select(second));
+                    untried.push(part.select(first));
+                }
+            }
+        }
+        Ok(outcome)
+    }
+
+    /// Fewer messages get less time, so that the one that loops for ever is found soon.
+    fn timeout(&self, part: usize, whole: usize) -> Duration {
+        let whole_timeout = self.limits.call_timeout;
+        let share = whole_timeout.as_nanos() * part as u128 / whole as u128;
+        Duration::from_nanos(u64::try_from(share).unwrap_or(u64::MAX)).max(whole_timeout / 10)
+    }
+
+    /// One call. The outer error is the plug-in breaking, the inner one its own word.
+    fn call(
+        &mut self,
+        batch: &MessageBatch,
+        timeout: Duration,
+        outcome: &mut Outcome<K::Output>,
+    ) -> Result<Result<(), BatchStop>, CallError> {
+        let mut instance = match self.instance.take() {
+            Some(instance) => instance,
+            None => match self.new_instance() {
+                Ok(instance) => instance,
+                Err(OpenError::Broke { source, .. }) => return Err(source),
+                Err(error) => return Ok(Err(BatchStop::Failed(error.to_string()))),
+            },
+        };
+        let started = Instant::now();
+        let answer = K::call(&mut instance, batch, timeout);
+        outcome.plugin_time += started.elapsed();
+        match answer? {
+            Ok(answer) => {
+                outcome.outputs.push(answer.output);
+                outcome.errors.extend(answer.errors);
+                if answer.reusable && !instance.is_oversized() {
+                    self.instance = Some(instance);
+                }
+                Ok(Ok(()))
+            }
+            Err(BatchError::Unavailable(reason)) => {
+                self.instance = Some(instance);
+                Ok(Err(BatchStop::Unavailable(super::imports::printable(&reason))))
+            }
+            Err(BatchError::Failed(reason)) => Ok(Err(BatchStop::Failed(format!(
+                "{}: {}",
+                self.plugin.reference(),
+                super::imports::printable(&reason)
+            )))),
+        }
+    }
+
+    fn new_instance(&self) -> Result<Instance<K::Guest>, OpenError> {
+        let plugin = || self.plugin.reference().to_owned();
+        Instance::open(&self.plugin, self.rights.clone(), self.limits, |store| {
+            K::open(&self.plugin, store, &self.config)
+        })
+        .map_err(|source| OpenError::Broke { plugin: plugin(), source })?
+        .map_err(|reason| OpenError::Refused { plugin: plugin(), reason: super::imports::printable(&reason) })
+    }
+}

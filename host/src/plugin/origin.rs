@@ -1,0 +1,94 @@
+//! Which message each row of an answer came from, checked and put to use.
+
+use arrow::array::RecordBatch;
+
+use super::MessageError;
+use super::bindings::rows;
+use super::imports::printable;
+use crate::batch::MessageBatch;
+use crate::rows::Rows;
+
+/// The message of each of `len` rows.
+///
+/// # Errors
+/// A sentence about what does not fit the batch.
+pub(super) fn resolve(origin: rows::Origin, len: u32, messages: usize) -> Result<Vec<u32>, String> {
+    let origins = match origin {
+        rows::Origin::Identity if len as usize == messages => return Ok((0..len).collect()),
+        rows::Origin::Identity => {
+            return Err(format!("{len} rows for {messages} messages cannot have the identity as their origin"));
+        }
+        rows::Origin::Messages(origins) => origins,
+    };
+    if origins.len() != len as usize {
+        return Err(format!("{} origins for {len} rows", origins.len()));
+    }
+    if !origins.is_sorted() {
+        return Err("origins decrease: rows have to be in the order of their messages".into());
+    }
+    match origins.last() {
+        Some(&last) if last as usize >= messages => Err(format!("a row comes from message {last} of {messages}")),
+        _ => Ok(origins),
+    }
+}
+
+/// The messages that a plug-in reports as faulty.
+pub(super) struct Failed(Vec<rows::MessageError>);
+
+impl Failed {
+    /// Checks that the reports are about messages of the batch, each once.
+    pub(super) fn check(errors: Vec<rows::MessageError>, messages: usize) -> Result<Self, String> {
+        if !errors.is_sorted_by(|a, b| a.row < b.row) {
+            return Err("errors are not in ascending order of messages".into());
+        }
+        match errors.last() {
+            Some(last) if last.row as usize >= messages => {
+                Err(format!("an error is about message {} of {messages}", last.row))
+            }
+            _ => Ok(Failed(errors)),
+        }
+    }
+
+    /// Checks that no message is both faulty and among these.
+    pub(super) fn check_apart_from(&self, delivered: &[u32]) -> Result<(), String> {
+        match self.0.iter().find(|error| delivered.binary_search(&error.row).is_ok()) {
+            None => Ok(()),
+            Some(both) => Err(format!("message {} has both an error and a result", both.row)),
+        }
+    }
+
+    pub(super) fn into_errors(self, batch: &MessageBatch) -> Vec<MessageError> {
+        let error = |error: rows::MessageError| MessageError {
+            offset: batch.offsets[error.row as usize],
+            reason: printable(&error.reason),
+        };
+        self.0.into_iter().map(error).collect()
+    }
+}
+
+/// Row groups as they go on: in the order of their messages. Groups of several schemas
+/// that interleave are cut where they do.
+pub(super) fn in_order(batch: &MessageBatch, groups: Vec<(RecordBatch, Vec<u32>)>) -> Vec<Rows> {
+    let mut taken = vec![0_usize; groups.len()];
+    let mut ordered = Vec::with_capacity(groups.len());
+    let next = |taken: &[usize], group: usize| groups[group].1.get(taken[group]).copied();
+    while let Some((_, first)) = (0..groups.len()).filter_map(|g| Some((next(&taken, g)?, g))).min() {
+        let limit = (0..groups.len()).filter(|&g| g != first).filter_map(|g| next(&taken, g)).min();
+        let (rows, origins) = &groups[first];
+        let start = taken[first];
+        let end = match limit {
+            None => origins.len(),
+            // Of the same message, the rows of the first group come first.
+            Some(limit) => start + origins[start..].partition_point(|&o| o <= limit),
+        };
+        taken[first] = end;
+        let column = |values: &[i64]| origins[start..end].iter().map(|&o| values[o as usize]).collect();
+        ordered.push(Rows {
+            source: batch.source.clone(),
+            rows: if end - start == rows.num_rows() { rows.clone() } else { rows.slice(start, end - start) },
+            offsets: column(&batch.offsets),
+            timestamps: column(&batch.timestamps),
+        });
+    }
+    ordered
+}

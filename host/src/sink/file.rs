@@ -1,0 +1,239 @@
+//! Rows into a directory of files: JSON lines, Arrow IPC or Parquet.
+//!
+//! A file is written as `.<name>.inprogress`. When it is complete it is brought to disk and
+//! renamed to `<name>`, and only then are its rows durable: readers that skip hidden files,
+//! as they do by custom, see complete files only. A name is
+//!
+//! ```text
+//! orders-20240229T235959Z-1f3a5b7c-9e8d7c6b-000001.parquet
+//! prefix  start of the run  run      schema   file
+//! ```
+//!
+//! so files of different runs never meet, and files with one schema share a part of the name.
+//! A file holds rows of one schema. A run that crashed leaves its in-progress files behind;
+//! their rows were not durable and come again from Kafka. They are never read, renamed or
+//! removed here (another process may be writing them): delete them when nobody is.
+
+mod arrow_ipc;
+mod ndjson;
+mod output;
+mod parquet;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant, SystemTime};
+
+use arrow::array::RecordBatch;
+use arrow::datatypes::{Schema, SchemaRef};
+use arrow::error::ArrowError;
+use sha2::{Digest, Sha256};
+
+use self::output::{Output, io_error};
+use super::{Sink, SinkError};
+use crate::rows::Rows;
+
+/// Files that may be open at a time. Beyond it, the one with the oldest rows is completed.
+const MAX_OPEN: usize = 32;
+
+/// The format of the files.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum FileFormat {
+    /// JSON lines; see [`json`](super::json) for the values.
+    Ndjson,
+    /// The Arrow IPC file format, also known as Feather version 2. Dictionaries are written
+    /// as their values, since a file can have only one dictionary for each column.
+    Arrow,
+    /// Parquet, compressed with zstd.
+    Parquet,
+}
+
+impl FileFormat {
+    /// The last part of the files' names.
+    #[must_use]
+    pub fn extension(self) -> &'static str {
+        match self {
+            Self::Ndjson => "ndjson",
+            Self::Arrow => "arrow",
+            Self::Parquet => "parquet",
+        }
+    }
+}
+
+/// Where files go, and when one is complete: at the first of the three limits.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FileSinkConfig {
+    /// The directory; made if there is none.
+    pub directory: PathBuf,
+    /// The format.
+    pub format: FileFormat,
+    /// The first part of the files' names.
+    pub prefix: String,
+    /// Rows. A batch is not divided, so a file may have more by less than one batch.
+    pub roll_max_rows: u64,
+    /// Bytes in the file, with an estimate for what is still in memory.
+    pub roll_max_bytes: u64,
+    /// Time since the file's first rows. Rows become durable after this long at the latest.
+    pub roll_interval: Duration,
+}
+
+/// Writes rows to files. One file is open for each schema.
+pub struct FileSink {
+    config: FileSinkConfig,
+    /// `<prefix>-<start of the run>-<run>`
+    stem: String,
+    files: u64,
+    writes: u64,
+    open: Vec<OpenFile>,
+}
+
+struct OpenFile {
+    schema: SchemaRef,
+    path: PathBuf,
+    encoder: Box<dyn FileEncoder>,
+    rows: u64,
+    /// The number of the first write that is in this file.
+    first_write: u64,
+    /// `None` until `durable` tells the time.
+    since: Option<Instant>,
+}
+
+/// One file of one format.
+trait FileEncoder: Send {
+    fn write(&mut self, batch: &RecordBatch) -> Result<(), ArrowError>;
+
+    /// Bytes written, and about to be written.
+    fn bytes(&self) -> u64;
+
+    /// Completes the file's content, and gives back the file.
+    fn finish(self: Box<Self>) -> Result<Output, ArrowError>;
+}
+
+impl FileSink {
+    /// A sink for one run. `started` and `run` tell its files from those of other runs:
+    /// `run` has to be random, or else unique among all processes that write to the directory.
+    ///
+    /// # Errors
+    /// [`SinkError::Io`] if the directory cannot be made.
+    pub fn open(config: FileSinkConfig, started: SystemTime, run: u32) -> Result<Self, SinkError> {
+        fs::create_dir_all(&config.directory).map_err(io_error("making", &config.directory))?;
+        let stem = format!("{}-{}-{run:08x}", config.prefix, output::compact_utc(started));
+        Ok(Self { config, stem, files: 0, writes: 0, open: Vec::new() })
+    }
+
+    /// The place in `open` of the file for a schema.
+    fn file_for(&mut self, schema: &SchemaRef) -> Result<usize, SinkError> {
+        let same = |file: &OpenFile| {
+            std::sync::Arc::ptr_eq(&file.schema, schema) || file.schema == *schema
+        };
+        if let Some(index) = self.open.iter().position(same) {
+            return Ok(index);
+        }
+        if self.open.len() >= MAX_OPEN {
+            let oldest = (0..self.open.len()).min_by_key(|&file| self.open[file].first_write);
+            self.complete(oldest.unwrap_or_default())?;
+        }
+        let file = self.create(schema)?;
+        self.open.push(file);
+        Ok(self.open.len() - 1)
+    }
+
+    fn create(&mut self, schema: &SchemaRef) -> Result<OpenFile, SinkError> {
+        if self.config.format == FileFormat::Parquet {
+            parquet::check(schema)?;
+        }
+        self.files += 1;
+        let name = format!(
+            "{}-{:08x}-{:06}.{}",
+            self.stem,
+            fingerprint(schema),
+            self.files,
+            self.config.format.extension()
+        );
+        let path = self.config.directory.join(&name);
+        let output = Output::create(&path)?;
+        let encoder: Result<Box<dyn FileEncoder>, ArrowError> = match self.config.format {
+            FileFormat::Ndjson => Ok(Box::new(ndjson::Ndjson::new(output))),
+            FileFormat::Arrow => arrow_ipc::ArrowIpc::new(output, schema).map(|it| Box::new(it) as _),
+            FileFormat::Parquet => parquet::Parquet::new(output, schema).map(|it| Box::new(it) as _),
+        };
+        Ok(OpenFile {
+            schema: schema.clone(),
+            encoder: encoder.map_err(|error| failed("starting", &path, error))?,
+            path,
+            rows: 0,
+            first_write: self.writes,
+            since: None,
+        })
+    }
+
+    fn complete(&mut self, index: usize) -> Result<(), SinkError> {
+        let file = self.open.swap_remove(index);
+        let output =
+            file.encoder.finish().map_err(|error| failed("completing", &file.path, error))?;
+        output.publish(&file.path)
+    }
+
+    fn complete_those(&mut self, done: impl Fn(&OpenFile) -> bool) -> Result<(), SinkError> {
+        while let Some(index) = self.open.iter().position(&done) {
+            self.complete(index)?;
+        }
+        Ok(())
+    }
+}
+
+impl Sink for FileSink {
+    fn write(&mut self, rows: &Rows) -> Result<(), SinkError> {
+        if rows.rows.num_rows() > 0 {
+            let index = self.file_for(rows.rows.schema_ref())?;
+            let file = &mut self.open[index];
+            file.encoder
+                .write(&rows.rows)
+                .map_err(|error| failed("writing", &file.path, error))?;
+            file.rows += rows.rows.num_rows() as u64;
+            if file.rows >= self.config.roll_max_rows
+                || file.encoder.bytes() >= self.config.roll_max_bytes
+            {
+                self.complete(index)?;
+            }
+        }
+        self.writes += 1;
+        Ok(())
+    }
+
+    fn durable(&mut self, now: Instant) -> Result<u64, SinkError> {
+        for file in &mut self.open {
+            file.since.get_or_insert(now);
+        }
+        let interval = self.config.roll_interval;
+        self.complete_those(|file| {
+            file.since.is_some_and(|since| now.saturating_duration_since(since) >= interval)
+        })?;
+        // Writes below the first of every open file are all in complete files.
+        Ok(self.open.iter().map(|file| file.first_write).min().unwrap_or(self.writes))
+    }
+
+    fn flush(&mut self) -> Result<(), SinkError> {
+        self.complete_those(|_| true)
+    }
+}
+
+fn failed(doing: &str, path: &Path, error: ArrowError) -> SinkError {
+    let what = format!("{doing} {}", path.display());
+    match error {
+        ArrowError::IoError(_, source) => SinkError::Io { what, source },
+        source => SinkError::Format { what, source },
+    }
+}
+
+/// Tells schemas apart in file names; a person's help, not an identity.
+fn fingerprint(schema: &Schema) -> u32 {
+    let mut hash = Sha256::new();
+    for field in schema.fields() {
+        hash.update(format!("{:?} {} {}\n", field.name(), field.data_type(), field.is_nullable()));
+    }
+    let digest: [u8; 32] = hash.finalize().into();
+    u32::from_be_bytes([digest[0], digest[1], digest[2], digest[3]])
+}
+
+#[cfg(test)]
+mod tests;

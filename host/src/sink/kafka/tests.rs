@@ -1,0 +1,217 @@
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use rdkafka::ClientConfig;
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::message::Message;
+use rdkafka::mocking::MockCluster;
+use rdkafka::producer::DefaultProducerContext;
+use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
+use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
+
+use super::*;
+use crate::sink::testing::{numbers, rows_of, words};
+
+const TOPIC: &str = "clean";
+const PARTITIONS: i32 = 4;
+const PATIENCE: Duration = Duration::from_secs(30);
+
+type Cluster = MockCluster<'static, DefaultProducerContext>;
+
+fn cluster() -> Cluster {
+    let cluster = MockCluster::new(1).unwrap();
+    cluster.create_topic(TOPIC, PARTITIONS, 1).unwrap();
+    cluster
+}
+
+fn config(cluster: &Cluster, properties: &[(&str, &str)]) -> KafkaSinkConfig {
+    KafkaSinkConfig {
+        bootstrap_servers: cluster.bootstrap_servers(),
+        topic: TOPIC.to_owned(),
+        properties: properties.iter().map(|&(k, v)| (k.to_owned(), v.to_owned())).collect(),
+    }
+}
+
+fn sink(cluster: &Cluster, properties: &[(&str, &str)]) -> KafkaSink {
+    KafkaSink::new(config(cluster, properties)).unwrap()
+}
+
+/// Waits for `expected` messages, and a while longer for those that should not be there.
+fn consume(cluster: &Cluster, expected: usize) -> Vec<(String, i64)> {
+    let consumer: BaseConsumer = ClientConfig::new()
+        .set("bootstrap.servers", cluster.bootstrap_servers())
+        .set("group.id", "reader")
+        .set("fetch.wait.max.ms", "10")
+        .create()
+        .unwrap();
+    let mut all = TopicPartitionList::new();
+    for partition in 0..PARTITIONS {
+        all.add_partition_offset(TOPIC, partition, Offset::Beginning).unwrap();
+    }
+    consumer.assign(&all).unwrap();
+    let mut messages = Vec::new();
+    let mut deadline = Instant::now() + PATIENCE;
+    let mut complete = false;
+    while Instant::now() < deadline {
+        if let Some(message) = consumer.poll(Duration::from_millis(10)) {
+            let message = message.unwrap();
+            assert_eq!(message.key(), None);
+            let payload = String::from_utf8(message.payload().unwrap().to_vec()).unwrap();
+            messages.push((payload, message.timestamp().to_millis().unwrap()));
+        }
+        if messages.len() >= expected && !complete {
+            complete = true;
+            deadline = Instant::now() + Duration::from_millis(300);
+        }
+    }
+    messages
+}
+
+/// That the topic holds `{"n":0}` to `{"n":count-1}`, each once.
+fn assert_each_once(cluster: &Cluster, count: usize) {
+    let mut seen = BTreeMap::new();
+    for (payload, _) in consume(cluster, count) {
+        *seen.entry(payload).or_insert(0) += 1;
+    }
+    for n in 0..count {
+        assert_eq!(seen.remove(&format!("{{\"n\":{n}}}")), Some(1), "n = {n}");
+    }
+    assert!(seen.is_empty(), "{seen:?}");
+}
+
+fn eventually_durable(sink: &mut KafkaSink, writes: u64) {
+    let deadline = Instant::now() + PATIENCE;
+    while sink.durable(Instant::now()).unwrap() < writes {
+        assert!(Instant::now() < deadline, "still not durable");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+#[test]
+fn one_message_a_row_with_the_source_timestamp() {
+    let cluster = cluster();
+    let mut sink = sink(&cluster, &[("compression.type", "zstd")]);
+    sink.write(&rows_of(words(&["a", "b"]))).unwrap();
+    sink.write(&rows_of(words(&[]))).unwrap();
+    sink.flush().unwrap();
+    assert_eq!(sink.durable(Instant::now()).unwrap(), 2);
+    let mut messages = consume(&cluster, 2);
+    messages.sort();
+    let expected = [(r#"{"word":"a"}"#.to_owned(), 1_000), (r#"{"word":"b"}"#.to_owned(), 1_001)];
+    assert_eq!(messages, expected);
+}
+
+#[test]
+fn messages_without_a_timestamp_get_the_time_of_producing() {
+    let cluster = cluster();
+    let mut sink = sink(&cluster, &[]);
+    let mut rows = rows_of(numbers(0..1));
+    rows.timestamps = vec![-1];
+    sink.write(&rows).unwrap();
+    sink.flush().unwrap();
+    assert!(consume(&cluster, 1)[0].1 > 1_700_000_000_000);
+}
+
+#[test]
+fn writes_become_durable_without_a_flush() {
+    let cluster = cluster();
+    let mut sink = sink(&cluster, &[]);
+    for batch in 0..20 {
+        sink.write(&rows_of(numbers(batch * 50..batch * 50 + 50))).unwrap();
+    }
+    eventually_durable(&mut sink, 20);
+    assert_each_once(&cluster, 1_000);
+}
+
+#[test]
+fn a_full_queue_is_back_pressure() {
+    let cluster = cluster();
+    let mut sink = sink(&cluster, &[("queue.buffering.max.messages", "10")]);
+    for batch in 0..4 {
+        sink.write(&rows_of(numbers(batch * 100..batch * 100 + 100))).unwrap();
+        assert!(sink.acks(Acks::outstanding) <= 10);
+    }
+    sink.flush().unwrap();
+    assert_eq!(sink.durable(Instant::now()).unwrap(), 4);
+    assert_each_once(&cluster, 400);
+}
+
+#[test]
+fn produce_errors_neither_lose_nor_repeat() {
+    use RDKafkaRespErr::*;
+    let cluster = cluster();
+    let mut sink = sink(&cluster, &[("retry.backoff.ms", "10"), ("linger.ms", "0")]);
+    cluster.request_errors(
+        RDKafkaApiKey::Produce,
+        &[
+            RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION,
+            RD_KAFKA_RESP_ERR_REQUEST_TIMED_OUT,
+            RD_KAFKA_RESP_ERR_NOT_ENOUGH_REPLICAS,
+            RD_KAFKA_RESP_ERR_NOT_ENOUGH_REPLICAS_AFTER_APPEND,
+            RD_KAFKA_RESP_ERR__TRANSPORT,
+        ],
+    );
+    for batch in 0..10 {
+        sink.write(&rows_of(numbers(batch * 20..batch * 20 + 20))).unwrap();
+        sink.durable(Instant::now()).unwrap();
+    }
+    eventually_durable(&mut sink, 10);
+    assert_each_once(&cluster, 200);
+}
+
+#[test]
+fn a_broker_that_is_down_for_a_while() {
+    let cluster = cluster();
+    let mut sink = sink(&cluster, &[("reconnect.backoff.max.ms", "100")]);
+    sink.write(&rows_of(numbers(0..10))).unwrap();
+    sink.flush().unwrap();
+    cluster.broker_down(1).unwrap();
+    sink.write(&rows_of(numbers(10..20))).unwrap();
+    std::thread::sleep(Duration::from_millis(500));
+    assert_eq!(sink.durable(Instant::now()).unwrap(), 1);
+    cluster.broker_up(1).unwrap();
+    eventually_durable(&mut sink, 2);
+    assert_each_once(&cluster, 20);
+}
+
+#[test]
+fn a_broker_that_stays_down_is_a_failure_with_topic_and_reason() {
+    let cluster = cluster();
+    let mut sink = sink(&cluster, &[("message.timeout.ms", "4000")]);
+    sink.write(&rows_of(numbers(0..10))).unwrap();
+    sink.flush().unwrap();
+    cluster.broker_down(1).unwrap();
+    sink.write(&rows_of(numbers(10..20))).unwrap();
+    let error = sink.flush().unwrap_err();
+    assert!(matches!(error, SinkError::Kafka { .. }));
+    assert!(error.to_string().contains("topic clean"), "{error}");
+    assert!(error.to_string().contains("timed out"), "{error}");
+    assert!(sink.durable(Instant::now()).is_err());
+    assert_eq!(sink.acks(Acks::durable), 1);
+}
+
+#[test]
+fn a_full_queue_without_a_broker_ends() {
+    let cluster = cluster();
+    let limits = [("message.timeout.ms", "300"), ("queue.buffering.max.messages", "10")];
+    let mut sink = sink(&cluster, &limits);
+    cluster.broker_down(1).unwrap();
+    let error = sink.write(&rows_of(numbers(0..100))).unwrap_err();
+    assert!(error.to_string().contains("timed out"), "{error}");
+}
+
+#[test]
+fn a_row_too_large_names_its_source() {
+    let cluster = cluster();
+    let mut sink = sink(&cluster, &[("message.max.bytes", "1000")]);
+    let large = "x".repeat(2_000);
+    let error = sink.write(&rows_of(words(&["small", &large]))).unwrap_err();
+    assert!(error.to_string().contains("the row of orders[3] at offset 101"), "{error}");
+}
+
+#[test]
+fn refused_properties_are_an_error() {
+    let cluster = cluster();
+    let refused = KafkaSink::new(config(&cluster, &[("acks", "some")]));
+    assert!(matches!(refused, Err(SinkError::Kafka { .. })));
+}
