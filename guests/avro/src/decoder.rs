@@ -3,9 +3,9 @@
 use std::collections::HashMap;
 
 use weir_guest::{
-    rows::{Field, MessageError, RowGroup},
+    BatchError, Decoded,
+    rows::{Field, MessageError},
     schemas,
-    types::BatchError,
 };
 
 use crate::{
@@ -27,15 +27,6 @@ pub trait SchemaLookup {
     /// # Errors
     /// As the WIT interface `schemas` has them.
     fn by_id(&self, id: u32) -> Result<schemas::Schema, schemas::SchemaError>;
-}
-
-/// The answer for one batch. A message in neither list was a tombstone.
-#[derive(Debug, Default)]
-pub struct Decoded {
-    /// One group for each schema id that has rows, by first appearance.
-    pub groups: Vec<RowGroup>,
-    /// The messages that could not be decoded, ascending.
-    pub errors: Vec<MessageError>,
 }
 
 /// Compiles one writer schema: what a [`Decoder`] does when it meets its id.
@@ -76,7 +67,9 @@ impl Decoder {
     ///
     /// Message `i` is `bytes[offsets[i]..offsets[i + 1]]`, so there is one offset more
     /// than messages; `validity` is an Arrow bitmap of those that are not null.
-    /// The schema number of a group is the schema id of its messages.
+    /// The answer has one group for each schema id that has rows, by first appearance;
+    /// its schema number is that id. A message in no group and not among the errors is
+    /// a tombstone.
     ///
     /// # Errors
     /// [`BatchError::Unavailable`] when a schema cannot be had for now: nothing of the
@@ -93,7 +86,7 @@ impl Decoder {
         self.batches += 1;
         self.forget_old();
 
-        let mut decoded = Decoded::default();
+        let mut decoded = Decoded { groups: Vec::new(), errors: Vec::new() };
         for share in self.share_out(&batch, lookup, &mut decoded.errors)? {
             let (Ok(messages), Some(known)) = (share.messages, self.groups.get_mut(&share.id)) else {
                 continue;

@@ -32,6 +32,7 @@
 //! # Ok::<(), weir_guest::types::BatchError>(())
 //! ```
 
+mod plugin;
 mod batch;
 mod framing;
 mod decoder;
@@ -48,7 +49,8 @@ pub mod fixtures;
 mod input;
 mod column;
 
-pub use decoder::{Decoded, Decoder, MAX_SCHEMAS, SchemaLookup, compile_schema};
+pub use decoder::{Decoder, MAX_SCHEMAS, SchemaLookup, compile_schema};
 pub use input::MAX_EMPTY_ITEMS;
+pub use plugin::Avro;
 pub use plan::{MAX_DEPTH, MAX_FIELDS, Plan};
 pub use schema::SchemaError;

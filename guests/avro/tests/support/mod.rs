@@ -11,7 +11,8 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 
 use apache_avro::{Schema, types::Value, writer::datum::GenericDatumWriter};
-use weir_avro::{Decoded, Decoder, SchemaLookup};
+use weir_avro::{Decoder, SchemaLookup};
+use weir_guest::Decoded;
 use weir_guest::rows::{Field, Origin, RowGroup};
 use weir_guest::schemas;
 

@@ -68,11 +68,10 @@ fn expected(schema: &Schema, value: &Value, names: &HashMap<String, &Schema>) ->
             items.iter().map(|item| expected(&array.items, item, names)).collect()
         }
         (Schema::Map(map), Value::Map(entries)) => {
-            let entries = entries.iter();
-            let entries = entries.map(|(key, value)| json!([key, expected(&map.types, value, names)]));
-            let mut entries: Vec<Json> = entries.collect();
-            entries.sort_by_key(ToString::to_string);
-            Json::Array(entries)
+            let mut entries: Vec<_> = entries.iter().collect();
+            entries.sort_by_key(|(key, _)| *key);
+            let entries = entries.into_iter();
+            entries.map(|(key, value)| json!([key, expected(&map.types, value, names)])).collect()
         }
         (Schema::Record(record), Value::Record(values)) => {
             let fields = record.fields.iter().zip(values);

@@ -1,5 +1,6 @@
 //! Columns through Arrow, with all of its checks, to one JSON value a row.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow::array::{
@@ -161,10 +162,11 @@ fn map(array: &MapArray, row: usize) -> Value {
     let entries: ArrayRef = Arc::new(array.value(row));
     let DataType::Struct(fields) = entries.data_type() else { panic!() };
     let columns = entries.as_struct().columns();
-    let entry = |row| json!([value(&fields[0], &columns[0], row), value(&fields[1], &columns[1], row)]);
-    let mut entries: Vec<Value> = (0..entries.len()).map(entry).collect();
-    entries.sort_by_key(ToString::to_string);
-    Value::Array(entries)
+    let key = |row| columns[0].as_string::<i32>().value(row).to_owned();
+    let entries = (0..entries.len()).map(|row| (key(row), value(&fields[1], &columns[1], row)));
+    // A key that is there twice keeps its last value, as in apache-avro's hash map.
+    let entries: BTreeMap<String, Value> = entries.collect();
+    entries.into_iter().map(|(key, value)| json!([key, value])).collect()
 }
 
 /// By their bits: NaN is a value like others here.
