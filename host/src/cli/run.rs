@@ -1,0 +1,79 @@
+//! `weir run`.
+
+use std::io::{IsTerminal, stderr, stdout};
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use indicatif::{HumanCount, MultiProgress, ProgressBar, ProgressStyle};
+
+use super::{CliError, log, show, signals, wiring};
+use crate::config::{PipelineConfig, SinkConfig, StopMode};
+use crate::pipeline::{self, PipelineError};
+use crate::progress::Progress;
+use crate::sink::SinkError;
+
+/// How often figures are drawn, and the end is looked for.
+const LOOK: Duration = Duration::from_millis(100);
+
+pub(super) fn run(file: &Path, workers: Option<usize>) -> Result<(), CliError> {
+    let bars = MultiProgress::new();
+    log::start(&bars);
+    let config = PipelineConfig::load(file, &wiring::env).map_err(CliError::config)?;
+    config.check_files().map_err(CliError::config)?;
+    let parts = wiring::parts(&config, workers)?;
+    let started = Instant::now();
+    let running = pipeline::start(&config, parts).map_err(CliError::config)?;
+    signals::heed(running.stopper()).map_err(CliError::failed)?;
+
+    let progress = running.progress();
+    let bar = bar(&config).map(|bar| bars.add(bar));
+    while !running.is_finished() {
+        std::thread::sleep(LOOK);
+        if let Some(bar) = &bar {
+            draw(bar, &progress, started.elapsed());
+        }
+    }
+    let outcome = running.wait();
+    if let Some(bar) = bar {
+        bar.finish_and_clear();
+    }
+    show::note(&show::summary(&config.name, &progress, started.elapsed()));
+    match outcome {
+        Ok(()) | Err(PipelineError::Sink(SinkError::Closed)) => Ok(()),
+        Err(error) => Err(CliError::failed(error)),
+    }
+}
+
+/// A bar where somebody sees it, and rows do not go to the same terminal.
+fn bar(config: &PipelineConfig) -> Option<ProgressBar> {
+    let rows_on_terminal = matches!(config.sink, SinkConfig::Stdout) && stdout().is_terminal();
+    if !stderr().is_terminal() || rows_on_terminal {
+        return None;
+    }
+    let (bar, template) = match config.source.stop_mode {
+        StopMode::Never => (ProgressBar::new_spinner(), "{spinner} {prefix}  {msg}"),
+        StopMode::Latest => (ProgressBar::new(0), "{prefix}  {bar:30} {percent:>3}%  {msg}"),
+    };
+    let style = ProgressStyle::with_template(template).expect("the template is valid");
+    Some(bar.with_style(style.progress_chars("━╸─")).with_prefix(config.name.clone()))
+}
+
+fn draw(bar: &ProgressBar, progress: &Progress, elapsed: Duration) {
+    let (mut done, mut all) = (0, 0);
+    for partition in progress.partitions().values() {
+        if let Some(end) = partition.end {
+            all += end.abs_diff(partition.start);
+            done += partition.delivered.min(end).abs_diff(partition.start);
+        }
+    }
+    bar.set_length(all);
+    bar.set_position(done);
+    let rows = progress.rows.get();
+    let mut message =
+        format!("{} rows, {}/s", HumanCount(rows), HumanCount(show::per_second(rows, elapsed.as_secs_f64().max(0.1))));
+    if progress.errors.get() > 0 {
+        message.push_str(&format!(", {} bad records", HumanCount(progress.errors.get())));
+    }
+    bar.set_message(message);
+    bar.tick();
+}

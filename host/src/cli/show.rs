@@ -1,0 +1,53 @@
+//! What people see: notes, errors, figures.
+
+use std::io::{IsTerminal, Write};
+use std::time::Duration;
+
+use indicatif::{HumanBytes, HumanCount};
+
+use crate::progress::Progress;
+
+/// A line on standard error.
+pub(super) fn note(text: &str) {
+    // A closed standard error is nobody reading: there is no one to tell.
+    let _ = writeln!(std::io::stderr(), "weir: {text}");
+}
+
+/// An error on standard error.
+pub(super) fn error(text: &str) {
+    let mut stderr = std::io::stderr();
+    let label = if stderr.is_terminal() { "\x1b[1;31merror\x1b[0m" } else { "error" };
+    let _ = writeln!(stderr, "{label}: {text}");
+}
+
+/// What came of a run, in one line.
+pub(super) fn summary(name: &str, progress: &Progress, elapsed: Duration) -> String {
+    let seconds = elapsed.as_secs_f64().max(1e-9);
+    let rows = progress.rows.get();
+    let mut line = format!(
+        "{name}: {} rows of {} messages, {} in {seconds:.1} s ({} rows/s, {}/s)",
+        HumanCount(rows),
+        HumanCount(progress.messages.get()),
+        HumanBytes(progress.bytes.get()),
+        HumanCount(per_second(rows, seconds)),
+        HumanBytes(per_second(progress.bytes.get(), seconds)),
+    );
+    line.push_str(&format!(", plug-ins {:.0} ms", progress.plugin_time().as_secs_f64() * 1e3));
+    for (count, what) in [
+        (progress.errors.get(), "bad records"),
+        (progress.dropped.get(), "dropped"),
+        (progress.tombstones.get(), "tombstones"),
+        (progress.skipped.get(), "skipped"),
+    ] {
+        if count > 0 {
+            line.push_str(&format!(", {} {what}", HumanCount(count)));
+        }
+    }
+    line
+}
+
+/// A rate, rounded.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a rate is not negative, and `as` saturates")]
+pub(super) fn per_second(count: u64, seconds: f64) -> u64 {
+    (count as f64 / seconds).round() as u64
+}

@@ -1,0 +1,75 @@
+//! From a checked pipeline file to the parts of a pipeline.
+
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use super::CliError;
+use crate::config::{PipelineConfig, PluginConfig, PluginRef, SchemasConfig, SinkConfig};
+use crate::pipeline::{Parts, Plugins, default_workers};
+use crate::plugin::{Limits, Plugin, PluginEngine};
+use crate::schemas::{self, SchemaSource};
+use crate::sink::{Sink, file, kafka, stdout};
+
+/// The environment, as configuration reads it.
+pub(super) fn env(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
+/// The engine that commands use; without a cache when there is no place for one.
+pub(super) fn engine() -> Result<PluginEngine, CliError> {
+    PluginEngine::new(PluginEngine::default_cache_directory(&env)).map_err(CliError::config)
+}
+
+/// Loads the plug-ins of a pipeline.
+pub(super) fn plugins(config: &PipelineConfig, engine: &PluginEngine) -> Result<Plugins, CliError> {
+    let interceptors =
+        config.interceptors.iter().map(|plugin| load(plugin, engine)).collect::<Result<Vec<_>, _>>()?;
+    let deserializer = load(&config.deserializer.value, engine)?;
+    let bytes = |bytes: u64| usize::try_from(bytes).unwrap_or(usize::MAX);
+    let limits = Limits {
+        memory_max_bytes: bytes(config.limits.memory_max_bytes),
+        memory_recycle_bytes: bytes(config.limits.memory_recycle_bytes),
+        call_timeout: config.limits.call_timeout,
+    };
+    Ok(Plugins { interceptors, deserializer, limits })
+}
+
+fn load(config: &PluginConfig, engine: &PluginEngine) -> Result<(Plugin, serde_json::Value), CliError> {
+    let plugin = match &config.plugin {
+        PluginRef::BuiltIn(name) => Plugin::load(engine, name),
+        PluginRef::Path(path) => Plugin::load_file(engine, path),
+    };
+    let at = &config.declared;
+    let plugin = plugin.map_err(|error| CliError::Config(format!("{}:{}: {error}", at.file, at.line)))?;
+    Ok((plugin, config.options.clone()))
+}
+
+/// Opens the source of schemas.
+pub(super) fn schemas(config: &SchemasConfig) -> Result<Arc<dyn SchemaSource>, CliError> {
+    schemas::open(config).map_err(CliError::config)
+}
+
+/// Opens the sink.
+fn sink(config: &PipelineConfig) -> Result<Box<dyn Sink>, CliError> {
+    Ok(match &config.sink {
+        SinkConfig::Stdout => Box::new(stdout::stdout()),
+        SinkConfig::File(files) => {
+            let settings = file::FileSinkConfig::from_config(files, &config.name);
+            Box::new(file::FileSink::open(settings, SystemTime::now(), std::process::id()).map_err(CliError::failed)?)
+        }
+        SinkConfig::Kafka(topic) => {
+            Box::new(kafka::KafkaSink::new(kafka::KafkaSinkConfig::from_config(topic)).map_err(CliError::config)?)
+        }
+    })
+}
+
+/// All parts of a pipeline.
+pub(super) fn parts(config: &PipelineConfig, workers: Option<usize>) -> Result<Parts, CliError> {
+    let engine = engine()?;
+    Ok(Parts {
+        plugins: plugins(config, &engine)?,
+        schemas: schemas(&config.schemas)?,
+        sink: sink(config)?,
+        workers: workers.unwrap_or_else(default_workers),
+    })
+}
