@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::error::{ConfigError, Problem};
 use super::key::{Key, Kind};
 use super::keys::{KEYS, SECTIONS};
-use super::nearest;
+use super::nearest::{self, join};
 use super::text::SourceText;
 use super::yaml::{Node, Span, Value};
 
@@ -62,11 +62,7 @@ struct Walk<'a> {
 impl Walk<'_> {
     fn map(&mut self, section: &str, entries: Vec<(super::yaml::Name, Node)>) {
         for (name, node) in entries {
-            let path = if section.is_empty() {
-                name.text.clone()
-            } else {
-                format!("{section}.{}", name.text)
-            };
+            let path = join(section, &name.text);
             self.item(section, &name.text, path, name.span, node);
         }
     }
@@ -80,9 +76,11 @@ impl Walk<'_> {
             Some(Found::Key(key)) => self.key(key, path, name, node),
             Some(Found::Section) => self.section(&pattern, path, name, node),
             None => {
-                let (fix, meant) = nearest::fix(&pattern_of(section), written);
-                self.entries.excused.extend(meant);
-                self.push(name, &path, Problem::UnknownKey { fix });
+                let fix = nearest::fix(&pattern_of(section), written);
+                let meant = fix.meant.map(|meant| join(section, meant));
+                let elsewhere = fix.meant_elsewhere.map(str::to_owned);
+                self.entries.excused.extend(meant.or(elsewhere));
+                self.push(name, &path, Problem::UnknownKey { fix: fix.text });
             }
         }
     }
@@ -142,11 +140,16 @@ impl Walk<'_> {
                     span: node.span,
                     value,
                 };
-                let expected = if is_list { "a list" } else { "a map of keys" };
-                let problem = Problem::WrongType {
-                    expected: format!("{expected}; {}", nearest::listing(pattern)),
-                    found: node.describe(),
+                let expected = if is_list {
+                    format!(
+                        "a list of maps; {}",
+                        nearest::listing(&format!("{pattern}[]"))
+                    )
+                } else {
+                    format!("a map of keys; {}", nearest::listing(pattern))
                 };
+                let found = node.describe();
+                let problem = Problem::WrongType { expected, found };
                 self.push(node.span, &path, problem);
                 self.entries.excused.insert(path);
             }
@@ -206,6 +209,7 @@ pub(super) fn expected(key: &Key) -> String {
         Kind::Integer { min, max, unit } => {
             format!("a whole number of {}, {min} to {max}", unit.plural())
         }
+        Kind::Choice { names: [name], .. } => format!("`{name}`"),
         Kind::Choice { names, .. } => format!("one of {}", names.join(", ")),
         Kind::List => "a list such as [a, b], or text such as a,b".to_owned(),
         Kind::Pattern => "a regular expression".to_owned(),
