@@ -69,13 +69,22 @@ impl Walk<'_> {
 
     fn item(&mut self, section: &str, written: &str, path: String, name: Span, node: Node) {
         let pattern = pattern_of(&path);
-        match find(&pattern) {
+        // An index is how weir names the entries of lists, and no way to write them.
+        let found = if written.contains('[') {
+            None
+        } else {
+            find(&pattern)
+        };
+        match found {
             Some(Found::Key(key)) if matches!(key.kind, Kind::Later(_)) => {
                 self.refuse_later(key, path, name);
             }
             Some(Found::Key(key)) => self.key(key, path, name, node),
             Some(Found::Section) => self.section(&pattern, path, name, node),
-            None => {
+            Some(Found::Prefix) if matches!(node.value, Value::Map(_)) => {
+                self.section(&pattern, path, name, node);
+            }
+            Some(Found::Prefix) | None => {
                 let fix = nearest::fix(&pattern_of(section), written);
                 let meant = fix.meant.map(|meant| join(section, meant));
                 let elsewhere = fix.meant_elsewhere.map(str::to_owned);
@@ -164,10 +173,11 @@ impl Walk<'_> {
 enum Found {
     Key(&'static Key),
     Section,
+    /// Part of a dotted name, which may be written as a map.
+    Prefix,
 }
 
-/// What the table has by this name: a key, something below a key that is for later, or
-/// a section that has keys below it.
+/// What the table has by this name. All that is below a key for later is that key.
 fn find(pattern: &str) -> Option<Found> {
     let is_below = |name: &str, of: &str| {
         name.strip_prefix(of)
@@ -176,13 +186,13 @@ fn find(pattern: &str) -> Option<Found> {
     let key = KEYS.iter().copied().find(|key| {
         key.name == pattern || matches!(key.kind, Kind::Later(_)) && is_below(pattern, key.name)
     });
-    match key {
-        Some(key) => Some(Found::Key(key)),
-        None => {
-            let section = SECTIONS.iter().any(|section| section.name == pattern)
-                || KEYS.iter().any(|key| is_below(key.name, pattern));
-            section.then_some(Found::Section)
-        }
+    if let Some(key) = key {
+        Some(Found::Key(key))
+    } else if SECTIONS.iter().any(|section| section.name == pattern) {
+        Some(Found::Section)
+    } else {
+        let is_prefix = KEYS.iter().any(|key| is_below(key.name, pattern));
+        is_prefix.then_some(Found::Prefix)
     }
 }
 
