@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::error::{ConfigError, Problem};
 use super::key::{Key, Kind};
 use super::keys::{KEYS, SECTIONS};
-use super::nearest;
+use super::nearest::{self, join};
 use super::text::SourceText;
 use super::yaml::{Node, Span, Value};
 
@@ -62,27 +62,34 @@ struct Walk<'a> {
 impl Walk<'_> {
     fn map(&mut self, section: &str, entries: Vec<(super::yaml::Name, Node)>) {
         for (name, node) in entries {
-            let path = if section.is_empty() {
-                name.text.clone()
-            } else {
-                format!("{section}.{}", name.text)
-            };
+            let path = join(section, &name.text);
             self.item(section, &name.text, path, name.span, node);
         }
     }
 
     fn item(&mut self, section: &str, written: &str, path: String, name: Span, node: Node) {
         let pattern = pattern_of(&path);
-        match find(&pattern) {
+        // An index is how weir names the entries of lists, and no way to write them.
+        let found = if written.contains('[') {
+            None
+        } else {
+            find(&pattern)
+        };
+        match found {
             Some(Found::Key(key)) if matches!(key.kind, Kind::Later(_)) => {
                 self.refuse_later(key, path, name);
             }
             Some(Found::Key(key)) => self.key(key, path, name, node),
             Some(Found::Section) => self.section(&pattern, path, name, node),
-            None => {
-                let (fix, meant) = nearest::fix(&pattern_of(section), written);
-                self.entries.excused.extend(meant);
-                self.push(name, &path, Problem::UnknownKey { fix });
+            Some(Found::Prefix) if matches!(node.value, Value::Map(_)) => {
+                self.section(&pattern, path, name, node);
+            }
+            Some(Found::Prefix) | None => {
+                let fix = nearest::fix(&pattern_of(section), written);
+                let meant = fix.meant.map(|meant| join(section, meant));
+                let elsewhere = fix.meant_elsewhere.map(str::to_owned);
+                self.entries.excused.extend(meant.or(elsewhere));
+                self.push(name, &path, Problem::UnknownKey { fix: fix.text });
             }
         }
     }
@@ -142,11 +149,16 @@ impl Walk<'_> {
                     span: node.span,
                     value,
                 };
-                let expected = if is_list { "a list" } else { "a map of keys" };
-                let problem = Problem::WrongType {
-                    expected: format!("{expected}; {}", nearest::listing(pattern)),
-                    found: node.describe(),
+                let expected = if is_list {
+                    format!(
+                        "a list of maps; {}",
+                        nearest::listing(&format!("{pattern}[]"))
+                    )
+                } else {
+                    format!("a map of keys; {}", nearest::listing(pattern))
                 };
+                let found = node.describe();
+                let problem = Problem::WrongType { expected, found };
                 self.push(node.span, &path, problem);
                 self.entries.excused.insert(path);
             }
@@ -161,10 +173,11 @@ impl Walk<'_> {
 enum Found {
     Key(&'static Key),
     Section,
+    /// Part of a dotted name, which may be written as a map.
+    Prefix,
 }
 
-/// What the table has by this name: a key, something below a key that is for later, or
-/// a section that has keys below it.
+/// What the table has by this name. All that is below a key for later is that key.
 fn find(pattern: &str) -> Option<Found> {
     let is_below = |name: &str, of: &str| {
         name.strip_prefix(of)
@@ -173,13 +186,13 @@ fn find(pattern: &str) -> Option<Found> {
     let key = KEYS.iter().copied().find(|key| {
         key.name == pattern || matches!(key.kind, Kind::Later(_)) && is_below(pattern, key.name)
     });
-    match key {
-        Some(key) => Some(Found::Key(key)),
-        None => {
-            let section = SECTIONS.iter().any(|section| section.name == pattern)
-                || KEYS.iter().any(|key| is_below(key.name, pattern));
-            section.then_some(Found::Section)
-        }
+    if let Some(key) = key {
+        Some(Found::Key(key))
+    } else if SECTIONS.iter().any(|section| section.name == pattern) {
+        Some(Found::Section)
+    } else {
+        let is_prefix = KEYS.iter().any(|key| is_below(key.name, pattern));
+        is_prefix.then_some(Found::Prefix)
     }
 }
 
@@ -206,6 +219,7 @@ pub(super) fn expected(key: &Key) -> String {
         Kind::Integer { min, max, unit } => {
             format!("a whole number of {}, {min} to {max}", unit.plural())
         }
+        Kind::Choice { names: [name], .. } => format!("`{name}`"),
         Kind::Choice { names, .. } => format!("one of {}", names.join(", ")),
         Kind::List => "a list such as [a, b], or text such as a,b".to_owned(),
         Kind::Pattern => "a regular expression".to_owned(),

@@ -57,7 +57,7 @@ pub enum Problem {
         first_line: usize,
     },
     /// A list where a map is needed, or the like.
-    #[error("expected {expected}, found {found}")]
+    #[error("found {found}, expected {expected}")]
     WrongType {
         /// What is needed, with an example.
         expected: String,

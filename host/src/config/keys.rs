@@ -1,4 +1,5 @@
-//! The table of keys: each is declared here, once, and nowhere else.
+//! The table of keys: each is declared here, once, and nowhere else. It is long because
+//! it is a table: there is no logic in it.
 
 use super::delivery::{DeliveryGuarantee, Tolerance};
 use super::key::{Key, Kind, Unit};

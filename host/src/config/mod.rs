@@ -152,7 +152,7 @@ impl PipelineConfig {
         };
         let config = read(&mut reader, path);
         let mut errors = reader.errors;
-        errors.sort_by_key(|error| (error.location.line, error.location.column));
+        errors.sort_by_key(place);
         match config {
             Some(config) if errors.is_empty() => Ok(config),
             _ => Err(ConfigErrors { errors }),
@@ -181,7 +181,7 @@ impl PipelineConfig {
         let schemas = schemas
             .iter()
             .map(|file| ("schema.files", &file.path, &file.declared));
-        let errors: Vec<ConfigError> = plugins
+        let mut errors: Vec<ConfigError> = plugins
             .chain(schemas)
             .filter_map(|(key, path, declared)| {
                 let why = match fs::metadata(path) {
@@ -196,6 +196,7 @@ impl PipelineConfig {
                 })
             })
             .collect();
+        errors.sort_by_key(place);
         if errors.is_empty() {
             Ok(())
         } else {
@@ -234,6 +235,10 @@ fn read(reader: &mut Reader<'_>, path: &Path) -> Option<PipelineConfig> {
         },
         delivery_guarantee: delivery_guarantee?,
     })
+}
+
+fn place(error: &ConfigError) -> (usize, usize) {
+    (error.location.line, error.location.column)
 }
 
 fn name(reader: &mut Reader<'_>, path: &Path) -> String {

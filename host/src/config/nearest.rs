@@ -7,26 +7,53 @@ use super::keys::{KEYS, SECTIONS};
 const LISTED: usize = 8;
 
 /// What to write instead of a name that a section does not have, ready to follow
-/// "unknown key", and the full name of what was most likely meant.
-pub(super) fn fix(section: &str, written: &str) -> (String, Option<String>) {
+/// "unknown key".
+pub(super) struct Fix {
+    pub(super) text: String,
+    /// What was most likely meant, relative to the section.
+    pub(super) meant: Option<&'static str>,
+    /// The same, where it belongs into another section: its full name.
+    pub(super) meant_elsewhere: Option<&'static str>,
+}
+
+/// Finds the [`Fix`] for a name, as it was written in a section.
+pub(super) fn fix(section: &str, written: &str) -> Fix {
     if let Some(name) = nearest(written, names_in(section)) {
-        let meant = join(section, name);
-        return (format!("; did you mean `{name}`?"), Some(meant));
+        return Fix {
+            text: format!("; did you mean `{name}`?"),
+            meant: Some(name),
+            meant_elsewhere: None,
+        };
     }
-    let ending = format!(".{written}");
+    let (section, leaf) = innermost(&join(section, written));
+    let ending = format!(".{leaf}");
     let elsewhere = KEYS
         .iter()
         .map(|key| key.name)
         .chain(SECTIONS.iter().map(|section| section.name))
-        .find(|name| *name == written || name.ends_with(&ending));
-    let fix = match elsewhere {
-        Some(name) => match name.strip_suffix(&ending) {
-            Some(home) => format!(": `{written}` belongs under `{home}:`"),
-            None => format!(": `{written}` belongs at the top of the file"),
-        },
-        None => format!("; {}", listing(section)),
+        .find(|name| *name == leaf || name.ends_with(&ending));
+    let text = match elsewhere.map(|name| name.strip_suffix(&ending)) {
+        Some(Some(home)) => format!(": `{leaf}` belongs under `{home}:`"),
+        Some(None) => format!(": `{leaf}` belongs at the top of the file"),
+        None => format!("; {}", listing(&section)),
     };
-    (fix, elsewhere.map(str::to_owned))
+    Fix {
+        text,
+        meant: None,
+        meant_elsewhere: elsewhere,
+    }
+}
+
+/// A full name as the innermost section that it is in, and the rest.
+fn innermost(name: &str) -> (String, String) {
+    SECTIONS
+        .iter()
+        .filter_map(|section| {
+            let rest = name.strip_prefix(section.name)?.strip_prefix('.')?;
+            Some((section.name.to_owned(), rest.to_owned()))
+        })
+        .min_by_key(|(_, rest)| rest.len())
+        .unwrap_or_else(|| (String::new(), name.to_owned()))
 }
 
 /// What a section takes, for a reader who has to choose.
@@ -82,7 +109,8 @@ fn names_in(section: &str) -> Vec<&'static str> {
         .collect()
 }
 
-fn join(section: &str, name: &str) -> String {
+/// A name in a section, in full.
+pub(super) fn join(section: &str, name: &str) -> String {
     if section.is_empty() {
         name.to_owned()
     } else {

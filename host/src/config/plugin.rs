@@ -11,7 +11,7 @@ use super::error::{Location, Problem};
 use super::key::Key;
 use super::keys;
 use super::nearest::nearest;
-use super::reader::{At, Reader};
+use super::reader::{At, Given, Reader};
 use super::substitute::Outside;
 use super::yaml::{Node, Value};
 
@@ -139,7 +139,7 @@ pub(super) fn read(
     role: PluginRole,
 ) -> Option<PluginConfig> {
     let plugin = reader.text(at).and_then(|given| {
-        parse_ref(&given.value, role, &reader.outside)
+        parse_ref(&given, role, &reader.outside)
             .map_err(|problem| reader.report(at, given.span, problem))
             .ok()
     });
@@ -151,7 +151,8 @@ pub(super) fn read(
     })
 }
 
-fn parse_ref(text: &str, role: PluginRole, outside: &Outside<'_>) -> Result<PluginRef, Problem> {
+fn parse_ref(given: &Given, role: PluginRole, outside: &Outside<'_>) -> Result<PluginRef, Problem> {
+    let (text, shown) = (given.value.as_str(), given.shown.as_str());
     if text.starts_with("oci:") || text.contains("@sha256:") {
         return Err(Problem::NotYet {
             what: "a plug-in from an OCI registry is ".to_owned(),
@@ -168,7 +169,7 @@ fn parse_ref(text: &str, role: PluginRole, outside: &Outside<'_>) -> Result<Plug
     match BUILT_IN.iter().find(|(name, _)| *name == text) {
         Some((_, built_in)) if *built_in == role => Ok(PluginRef::BuiltIn(text.to_owned())),
         Some((_, other)) => Err(Problem::Invalid(format!(
-            "`{text}` is {}, and this is the place of {}",
+            "`{shown}` is {}, and this is the place of {}",
             other.describe(),
             role.describe()
         ))),
@@ -180,12 +181,12 @@ fn parse_ref(text: &str, role: PluginRole, outside: &Outside<'_>) -> Result<Plug
             let hint = match nearest(text, names.clone()) {
                 Some(name) => format!("did you mean `{name}`?"),
                 None => format!(
-                    "there is {}; for a file of your own write its path, such as ./{text}.wasm",
+                    "there is {}; for a file of your own write its path, such as ./mine.wasm",
                     names.collect::<Vec<_>>().join(", ")
                 ),
             };
             Err(Problem::Invalid(format!(
-                "`{text}` is not a built-in plug-in; {hint}"
+                "`{shown}` is not a built-in plug-in; {hint}"
             )))
         }
     }

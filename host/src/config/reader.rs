@@ -251,7 +251,8 @@ impl Reader<'_> {
                 note,
             },
             None => {
-                let hint = nearest(&given.value, names.iter().copied())
+                let known = names.iter().chain(later).copied();
+                let hint = nearest(&given.value, known)
                     .map(|name| format!("; did you mean `{name}`?"))
                     .unwrap_or_default();
                 Problem::Invalid(format!(
@@ -339,7 +340,15 @@ impl Reader<'_> {
     pub(super) fn entry(&mut self, at: impl Into<At>, node: &Node) -> Option<Given> {
         let at = at.into();
         if node.is_null() {
-            self.invalid(at, node.span, "an entry is empty".to_owned());
+            self.invalid(at, node.span, "an entry is empty: give a value".to_owned());
+        }
+        if !matches!(node.value, Value::Scalar { .. }) {
+            let problem = Problem::WrongType {
+                expected: "a single value".to_owned(),
+                found: node.describe(),
+            };
+            self.report(at, node.span, problem);
+            return None;
         }
         self.scalar(at, node)
     }

@@ -162,11 +162,16 @@ fn schema_files(reader: &mut Reader<'_>) -> Vec<SchemaFile> {
             let message = format!("`{}` does not end in .avsc, .proto or .json", given.shown);
             reader.invalid(at, given.span, message);
         }
+        let name = match name.parse() {
+            Ok(id) => SchemaName::Id(id),
+            Err(_) => SchemaName::Subject(name),
+        };
+        if files.iter().any(|file: &SchemaFile| file.name == name) {
+            let message = "the same id is there twice: remove one".to_owned();
+            reader.invalid(at, span, message);
+        }
         files.push(SchemaFile {
-            name: match name.parse() {
-                Ok(id) => SchemaName::Id(id),
-                Err(_) => SchemaName::Subject(name),
-            },
+            name,
             path,
             declared: reader.text.location(given.span),
         });

@@ -39,10 +39,21 @@ pub(super) fn looks_secret(name: &str) -> bool {
         "credential",
         "jaas",
     ];
+    const KEYS: [&str; 8] = [
+        "access",
+        "account",
+        "api",
+        "auth",
+        "encryption",
+        "private",
+        "shared",
+        "ssl",
+    ];
     let name = name.to_lowercase();
     let joined: String = name.chars().filter(|c| c.is_alphanumeric()).collect();
     joined.contains("userinf")
-        || joined.ends_with("key") && joined.len() > 3
+        || joined.contains("auth")
+        || joined.ends_with("key") && KEYS.iter().any(|word| joined.contains(word))
         || joined.ends_with("pem")
         || joined.contains("passw")
         || WORDS.iter().any(|word| joined.contains(word))

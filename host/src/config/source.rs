@@ -180,7 +180,28 @@ pub(super) fn read(reader: &mut Reader<'_>, pipeline: &str) -> SourceConfig {
             ),
         );
     }
+    check_fetch_wait(reader, &config);
     config
+}
+
+/// librdkafka refuses a fetch that may outlast its connection's timeout, and needs a
+/// second between the two.
+fn check_fetch_wait(reader: &mut Reader<'_>, config: &SourceConfig) {
+    let socket_timeout = config.librdkafka.0.get("socket.timeout.ms");
+    let socket_timeout = socket_timeout.and_then(|text| text.parse().ok());
+    let socket_timeout = Duration::from_millis(socket_timeout.unwrap_or(60_000));
+    if config.fetch_wait_max + Duration::from_secs(1) > socket_timeout {
+        let key = match reader.given(&keys::FETCH_WAIT_MAX) {
+            Some(_) => &keys::FETCH_WAIT_MAX,
+            None => &keys::SOURCE_LIBRDKAFKA,
+        };
+        let message = format!(
+            "`fetch.wait.max.ms` ({}) has to be 1000 below librdkafka's `socket.timeout.ms` ({})",
+            config.fetch_wait_max.as_millis(),
+            socket_timeout.as_millis()
+        );
+        reader.contradiction(key, message);
+    }
 }
 
 /// Brokers, each checked to be `host:port` or `host`.
@@ -256,15 +277,20 @@ fn names(reader: &mut Reader<'_>) -> Vec<String> {
 
 /// Checks Kafka's rule for topic names.
 pub(super) fn check_topic(reader: &mut Reader<'_>, at: impl Into<At>, topic: &Given) {
+    let at = at.into();
     let name = topic.value.as_str();
     let legal = name
         .chars()
         .all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-'));
     if !legal || name.len() > 249 || matches!(name, "." | "..") {
         let message = format!(
-            "`{}` is not a topic's name: those have up to 249 letters, digits, `.`, `_` and `-` \
-             (for a regular expression there is `topic.pattern`)",
-            topic.shown
+            "`{}` is not a topic's name: those have up to 249 letters, digits, `.`, `_` and `-`{}",
+            topic.shown,
+            if at.name() == keys::TOPICS.name {
+                " (for a regular expression there is `topic.pattern`)"
+            } else {
+                ""
+            }
         );
         reader.invalid(at, topic.span, message);
     }

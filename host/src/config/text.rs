@@ -44,7 +44,7 @@ impl SourceText {
     pub(super) fn error(&self, span: Span, key: &str, problem: Problem) -> ConfigError {
         ConfigError {
             location: self.location(span),
-            key: key.to_owned(),
+            key: key.replace(char::is_control, " "),
             problem,
         }
     }
@@ -66,6 +66,7 @@ impl SourceText {
             column: span.column,
             ..Location::default()
         };
+        let mut visible = 0;
         for (index, c) in raw.iter().enumerate() {
             let column = index + 1;
             let shown = match masked
@@ -74,7 +75,7 @@ impl SourceText {
             {
                 Some((from, _)) if *from == column => MASK.to_owned(),
                 Some(_) => String::new(),
-                None if *c == '\t' => " ".to_owned(),
+                None if c.is_control() => " ".to_owned(),
                 None => c.to_string(),
             };
             let width = shown.chars().count();
@@ -82,9 +83,13 @@ impl SourceText {
                 location.mark_start += width;
             } else if column < end {
                 location.mark_width += width;
+                if !c.is_whitespace() {
+                    visible = location.mark_width;
+                }
             }
             location.excerpt.push_str(&shown);
         }
+        location.mark_width = visible;
         location.excerpt.truncate(location.excerpt.trim_end().len());
         location
     }

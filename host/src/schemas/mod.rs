@@ -1,5 +1,17 @@
 //! Schemas for plug-ins: from a schema registry, or from local files.
 
+mod cache;
+mod files;
+mod http;
+mod registry;
+
+use std::sync::Arc;
+
+pub use files::{FileSource, FileSourceError};
+pub use registry::RegistrySource;
+
+use crate::config::SchemasConfig;
+
 /// The language a schema is written in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum SchemaType {
@@ -59,4 +71,39 @@ pub trait SchemaSource: Send + Sync {
     /// # Errors
     /// As for [`SchemaSource::by_id`].
     fn latest(&self, subject: &str) -> Result<Schema, SchemaError>;
+}
+
+/// Opens what a pipeline's configuration says. Schema files are read here, once; a
+/// registry is not asked yet.
+///
+/// # Errors
+/// A schema file that cannot be used.
+pub fn open(config: &SchemasConfig) -> Result<Arc<dyn SchemaSource>, FileSourceError> {
+    Ok(match config {
+        SchemasConfig::None => Arc::new(NoSchemas),
+        SchemasConfig::Registry(registry) => Arc::new(RegistrySource::new(registry)),
+        SchemasConfig::Files(files) => Arc::new(FileSource::open(files)?),
+    })
+}
+
+/// For a pipeline that names no source of schemas.
+struct NoSchemas;
+
+impl NoSchemas {
+    fn refuse<T>(what: &str) -> Result<T, SchemaError> {
+        Err(SchemaError::Refused(format!(
+            "a plug-in asks for {what}, and the pipeline names no source of schemas: set \
+             `schema.registry.url` or `schema.files`"
+        )))
+    }
+}
+
+impl SchemaSource for NoSchemas {
+    fn by_id(&self, id: u32) -> Result<Schema, SchemaError> {
+        Self::refuse(&format!("schema {id}"))
+    }
+
+    fn latest(&self, subject: &str) -> Result<Schema, SchemaError> {
+        Self::refuse(&format!("the latest schema of `{subject}`"))
+    }
 }

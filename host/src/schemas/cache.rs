@@ -1,0 +1,314 @@
+//! What a registry has answered, and for how long that holds. It has no clock: `now`
+//! is passed in.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::{Schema, SchemaError};
+
+/// The most schemas that are kept; the oldest go first.
+const MAX_SCHEMAS: usize = 10_000;
+/// The most bytes of schemas that are kept.
+const MAX_BYTES: usize = 256 << 20;
+/// The most absences that are kept.
+const MAX_MISSING: usize = 10_000;
+/// An id means the same schema for ever; a subject's latest schema does not.
+const LATEST_TTL: Duration = Duration::from_secs(300);
+/// A schema may be registered a moment after its first record was seen.
+const MISSING_TTL: Duration = Duration::from_secs(10);
+/// After the first failure.
+const FIRST_DELAY: Duration = Duration::from_millis(200);
+/// After many.
+const MAX_DELAY: Duration = Duration::from_secs(5);
+
+/// What a plug-in asked for.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Asked {
+    /// The schema with an id.
+    Id(u32),
+    /// A subject's latest schema.
+    Latest(String),
+}
+
+/// Answers that still hold.
+#[derive(Default)]
+pub(super) struct Cache {
+    schemas: Bounded<(Arc<Schema>, Option<Instant>)>,
+    missing: Bounded<(String, Instant)>,
+    circuit: Circuit,
+}
+
+impl Cache {
+    /// An answer that still holds. `None` means: ask the registry.
+    pub(super) fn get(
+        &self,
+        asked: &Asked,
+        now: Instant,
+    ) -> Option<Result<Arc<Schema>, SchemaError>> {
+        if let Some((schema, until)) = self.schemas.get(asked)
+            && until.is_none_or(|until| now < until)
+        {
+            return Some(Ok(Arc::clone(schema)));
+        }
+        if let Some((message, until)) = self.missing.get(asked)
+            && now < *until
+        {
+            return Some(Err(SchemaError::NotFound(message.clone())));
+        }
+        self.circuit.refusal(now).map(Err)
+    }
+
+    /// Keeps what the registry answered. `started` is when it was asked.
+    pub(super) fn put(
+        &mut self,
+        asked: Asked,
+        answer: &Result<Arc<Schema>, SchemaError>,
+        started: Instant,
+        now: Instant,
+    ) {
+        match answer {
+            Err(SchemaError::Unavailable(message)) => self.circuit.fail(message, started, now),
+            _ => self.circuit.succeed(),
+        }
+        match answer {
+            Ok(schema) => {
+                let until = match asked {
+                    Asked::Id(_) => None,
+                    Asked::Latest(_) => Some(now + LATEST_TTL),
+                };
+                self.missing.remove(&asked);
+                let bytes = size(schema);
+                let kept = (Arc::clone(schema), until);
+                self.schemas
+                    .insert(asked, kept, bytes, MAX_SCHEMAS, MAX_BYTES);
+            }
+            Err(SchemaError::NotFound(message)) => {
+                let bytes = message.len();
+                let kept = (message.clone(), now + MISSING_TTL);
+                self.missing
+                    .insert(asked, kept, bytes, MAX_MISSING, MAX_BYTES);
+            }
+            Err(SchemaError::Unavailable(_) | SchemaError::Refused(_)) => {}
+        }
+    }
+}
+
+fn size(schema: &Schema) -> usize {
+    let references = schema.references.iter();
+    let named: usize = references
+        .map(|named| named.name.len() + named.text.len())
+        .sum();
+    schema.text.len() + named
+}
+
+/// Keeps callers away from a registry that is down, for a little longer each time.
+#[derive(Default)]
+struct Circuit {
+    open: Option<Open>,
+}
+
+struct Open {
+    message: String,
+    delay: Duration,
+    next_attempt_at: Instant,
+}
+
+impl Circuit {
+    fn refusal(&self, now: Instant) -> Option<SchemaError> {
+        let open = self
+            .open
+            .as_ref()
+            .filter(|open| now < open.next_attempt_at)?;
+        let left = open.next_attempt_at - now;
+        Some(SchemaError::Unavailable(format!(
+            "{} (next attempt in {} ms)",
+            open.message,
+            left.as_millis().max(1)
+        )))
+    }
+
+    /// Attempts that ran side by side count as one failure: an attempt that started
+    /// before the last failure was known doubles nothing.
+    fn fail(&mut self, message: &str, started: Instant, now: Instant) {
+        let delay = match &self.open {
+            None => FIRST_DELAY,
+            Some(open) if started < open.next_attempt_at => return,
+            Some(open) => (open.delay * 2).min(MAX_DELAY),
+        };
+        self.open = Some(Open {
+            message: message.to_owned(),
+            delay,
+            next_attempt_at: now + delay,
+        });
+    }
+
+    fn succeed(&mut self) {
+        self.open = None;
+    }
+}
+
+/// A map that drops its oldest entries to stay within its bounds.
+struct Bounded<V> {
+    entries: HashMap<Asked, (V, usize)>,
+    order: VecDeque<Asked>,
+    bytes: usize,
+}
+
+impl<V> Default for Bounded<V> {
+    fn default() -> Self {
+        Self {
+            entries: HashMap::new(),
+            order: VecDeque::new(),
+            bytes: 0,
+        }
+    }
+}
+
+impl<V> Bounded<V> {
+    fn get(&self, asked: &Asked) -> Option<&V> {
+        self.entries.get(asked).map(|(value, _)| value)
+    }
+
+    fn insert(&mut self, asked: Asked, value: V, bytes: usize, most: usize, most_bytes: usize) {
+        self.remove(&asked);
+        self.bytes += bytes;
+        self.order.push_back(asked.clone());
+        self.entries.insert(asked, (value, bytes));
+        while self.entries.len() > most || self.bytes > most_bytes && self.entries.len() > 1 {
+            let Some(oldest) = self.order.pop_front() else {
+                return;
+            };
+            self.forget(&oldest);
+        }
+    }
+
+    fn remove(&mut self, asked: &Asked) {
+        if self.entries.contains_key(asked) {
+            self.forget(asked);
+            self.order.retain(|other| other != asked);
+        }
+    }
+
+    fn forget(&mut self, asked: &Asked) {
+        if let Some((_, bytes)) = self.entries.remove(asked) {
+            self.bytes -= bytes;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+    use super::super::SchemaType;
+    use super::*;
+
+    type Answer = Result<Arc<Schema>, SchemaError>;
+
+    fn schema(text: &str) -> Answer {
+        Ok(Arc::new(Schema {
+            schema_type: SchemaType::Avro,
+            text: text.to_owned(),
+            references: Vec::new(),
+        }))
+    }
+
+    fn down() -> Answer {
+        Err(SchemaError::Unavailable("down".to_owned()))
+    }
+
+    fn missing() -> Answer {
+        Err(SchemaError::NotFound("no schema 1".to_owned()))
+    }
+
+    fn ms(count: u64) -> Duration {
+        Duration::from_millis(count)
+    }
+
+    #[test]
+    fn an_id_holds_for_ever_and_latest_for_five_minutes() {
+        let (mut cache, t0) = (Cache::default(), Instant::now());
+        let latest = Asked::Latest("orders-value".to_owned());
+        cache.put(Asked::Id(1), &schema("a"), t0, t0);
+        cache.put(latest.clone(), &schema("b"), t0, t0);
+        let later = t0 + ms(299_999);
+        assert_eq!(cache.get(&latest, later), Some(schema("b")));
+        let later = t0 + ms(300_000);
+        assert_eq!(cache.get(&latest, later), None);
+        assert_eq!(cache.get(&Asked::Id(1), later), Some(schema("a")));
+        assert_eq!(cache.get(&Asked::Id(2), later), None);
+    }
+
+    #[test]
+    fn an_absence_holds_for_ten_seconds() {
+        let (mut cache, t0) = (Cache::default(), Instant::now());
+        cache.put(Asked::Id(1), &missing(), t0, t0);
+        assert_eq!(cache.get(&Asked::Id(1), t0 + ms(9_999)), Some(missing()));
+        assert_eq!(cache.get(&Asked::Id(1), t0 + ms(10_000)), None);
+        cache.put(Asked::Id(1), &schema("a"), t0, t0);
+        assert_eq!(cache.get(&Asked::Id(1), t0), Some(schema("a")));
+    }
+
+    #[test]
+    fn the_oldest_make_room() {
+        let (mut cache, t0) = (Cache::default(), Instant::now());
+        for id in 0..10_001 {
+            cache.put(Asked::Id(id), &schema("a"), t0, t0);
+            cache.put(Asked::Id(1_000_000 + id), &missing(), t0, t0);
+        }
+        assert_eq!(cache.get(&Asked::Id(0), t0), None);
+        assert_eq!(cache.get(&Asked::Id(1), t0), Some(schema("a")));
+        assert_eq!(cache.get(&Asked::Id(1_000_000), t0), None);
+        assert_eq!(cache.schemas.order.len(), 10_000);
+        assert_eq!(cache.missing.order.len(), 10_000);
+    }
+
+    #[test]
+    fn bytes_are_bounded_too() {
+        let mut store = Bounded::default();
+        for id in 0..10 {
+            store.insert(Asked::Id(id), (), 40, 100, 100);
+        }
+        assert_eq!(store.bytes, 80);
+        assert!(store.get(&Asked::Id(9)).is_some() && store.get(&Asked::Id(7)).is_none());
+        store.insert(Asked::Id(9), (), 1_000, 100, 100);
+        assert_eq!((store.bytes, store.entries.len()), (1_000, 1));
+    }
+
+    #[test]
+    fn failures_keep_callers_away_for_longer_and_longer() {
+        let (mut cache, t0) = (Cache::default(), Instant::now());
+        let mut now = t0;
+        for delay in [200, 400, 800, 1_600, 3_200, 5_000, 5_000] {
+            cache.put(Asked::Id(1), &down(), now, now);
+            let refusal = cache.get(&Asked::Id(2), now).unwrap().unwrap_err();
+            let expected = format!("down (next attempt in {delay} ms)");
+            assert_eq!(refusal, SchemaError::Unavailable(expected));
+            now += ms(delay);
+            assert_eq!(cache.get(&Asked::Id(2), now), None);
+        }
+        cache.put(Asked::Id(1), &schema("a"), now, now);
+        cache.put(Asked::Id(2), &down(), now, now);
+        assert_eq!(
+            cache.get(&Asked::Id(2), now + ms(200)),
+            None,
+            "200 ms again after a success"
+        );
+        assert_eq!(
+            cache.get(&Asked::Id(1), now),
+            Some(schema("a")),
+            "what is known is served"
+        );
+    }
+
+    #[test]
+    fn failures_side_by_side_count_once() {
+        let (mut cache, t0) = (Cache::default(), Instant::now());
+        for _ in 0..5 {
+            cache.put(Asked::Id(1), &down(), t0, t0 + ms(50));
+        }
+        assert!(cache.get(&Asked::Id(1), t0 + ms(249)).is_some());
+        assert_eq!(cache.get(&Asked::Id(1), t0 + ms(250)), None);
+    }
+}

@@ -1,0 +1,201 @@
+//! Schemas from local files.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use super::{Schema, SchemaError, SchemaSource, SchemaType};
+use crate::config::{SchemaFile, SchemaName};
+
+/// The largest schema file, in bytes.
+const MAX_BYTES: u64 = 8 << 20;
+
+/// Schemas that were read from files, all at once. Each stands for itself: files name
+/// no references.
+#[derive(Debug)]
+pub struct FileSource {
+    schemas: HashMap<SchemaName, Schema>,
+}
+
+/// Why a schema file cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum FileSourceError {
+    /// It is not there, may not be read, or is not text: correct the path or the file.
+    #[error("schema.files: cannot read {}: {source}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// The system's own error.
+        source: io::Error,
+    },
+    /// Its extension tells no language: rename it to end in `.avsc`, `.proto` or `.json`.
+    #[error("schema.files: {} does not end in .avsc, .proto or .json", path.display())]
+    Extension {
+        /// The file.
+        path: PathBuf,
+    },
+    /// It ends in `.avsc` or `.json` and is not JSON: correct it.
+    #[error("schema.files: {} is not JSON: {source}", path.display())]
+    Json {
+        /// The file.
+        path: PathBuf,
+        /// The parser's own error, with line and column.
+        source: serde_json::Error,
+    },
+}
+
+impl FileSource {
+    /// Reads the files.
+    ///
+    /// # Errors
+    /// The first file that cannot be used.
+    pub fn open(files: &[SchemaFile]) -> Result<Self, FileSourceError> {
+        let schemas = files
+            .iter()
+            .map(|file| Ok((file.name.clone(), read_schema(&file.path)?)))
+            .collect::<Result<_, FileSourceError>>()?;
+        Ok(Self { schemas })
+    }
+
+    fn find(&self, name: &SchemaName, what: &str) -> Result<Schema, SchemaError> {
+        self.schemas.get(name).cloned().ok_or_else(|| {
+            let mut names: Vec<String> = self.schemas.keys().map(describe).collect();
+            names.sort();
+            SchemaError::NotFound(format!(
+                "{what} is not in `schema.files`, which has {}",
+                names.join(", ")
+            ))
+        })
+    }
+}
+
+impl SchemaSource for FileSource {
+    fn by_id(&self, id: u32) -> Result<Schema, SchemaError> {
+        self.find(&SchemaName::Id(id), &format!("schema {id}"))
+    }
+
+    fn latest(&self, subject: &str) -> Result<Schema, SchemaError> {
+        let name = SchemaName::Subject(subject.to_owned());
+        self.find(&name, &format!("the subject `{subject}`"))
+    }
+}
+
+fn describe(name: &SchemaName) -> String {
+    match name {
+        SchemaName::Id(id) => id.to_string(),
+        SchemaName::Subject(subject) => format!("`{subject}`"),
+    }
+}
+
+fn read_schema(path: &Path) -> Result<Schema, FileSourceError> {
+    let schema_type = match path.extension().and_then(|extension| extension.to_str()) {
+        Some("avsc") => SchemaType::Avro,
+        Some("proto") => SchemaType::Protobuf,
+        Some("json") => SchemaType::Json,
+        _ => {
+            let path = path.to_owned();
+            return Err(FileSourceError::Extension { path });
+        }
+    };
+    let text = read(path).map_err(|source| FileSourceError::Read {
+        path: path.to_owned(),
+        source,
+    })?;
+    if schema_type != SchemaType::Protobuf {
+        serde_json::from_str::<serde::de::IgnoredAny>(&text).map_err(|source| {
+            let path = path.to_owned();
+            FileSourceError::Json { path, source }
+        })?;
+    }
+    Ok(Schema {
+        schema_type,
+        text,
+        references: Vec::new(),
+    })
+}
+
+fn read(path: &Path) -> io::Result<String> {
+    let mut text = String::new();
+    File::open(path)?
+        .take(MAX_BYTES + 1)
+        .read_to_string(&mut text)?;
+    if text.len() as u64 > MAX_BYTES {
+        return Err(io::Error::other(format!("larger than {MAX_BYTES} bytes")));
+    }
+    Ok(text)
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+    use std::fs;
+
+    use super::*;
+    use crate::config::Location;
+
+    fn open(name: &str, text: &[u8]) -> Result<FileSource, String> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(name);
+        fs::write(&path, text).unwrap();
+        open_path(SchemaName::Id(7), path)
+            .map_err(|error| error.replace(folder.path().to_str().unwrap(), "DIR"))
+    }
+
+    fn open_path(name: SchemaName, path: PathBuf) -> Result<FileSource, String> {
+        let declared = Location::default();
+        let file = SchemaFile {
+            name,
+            path,
+            declared,
+        };
+        FileSource::open(&[file]).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn the_extension_tells_the_language() {
+        for (name, text, schema_type) in [
+            ("a.avsc", "\"string\"", SchemaType::Avro),
+            ("a.proto", "syntax = \"proto3\";", SchemaType::Protobuf),
+            ("a.json", "{}", SchemaType::Json),
+        ] {
+            let schema = open(name, text.as_bytes()).unwrap().by_id(7).unwrap();
+            assert_eq!(
+                (schema.schema_type, schema.text.as_str()),
+                (schema_type, text)
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_not_there_is_named_beside_what_is() {
+        let source = open("a.avsc", b"\"string\"").unwrap();
+        assert_eq!(
+            source.by_id(8).unwrap_err(),
+            SchemaError::NotFound("schema 8 is not in `schema.files`, which has 7".to_owned())
+        );
+        assert!(matches!(source.latest("7"), Err(SchemaError::NotFound(_))));
+    }
+
+    #[test]
+    fn a_bad_file_is_told_at_open() {
+        let missing = open_path(SchemaName::Id(1), PathBuf::from("/nowhere/a.avsc"));
+        assert_eq!(
+            missing.unwrap_err(),
+            "schema.files: cannot read /nowhere/a.avsc: No such file or directory (os error 2)"
+        );
+        assert_eq!(
+            open("a.avsc", b"{\n  \"type\":\n").unwrap_err(),
+            "schema.files: DIR/a.avsc is not JSON: EOF while parsing a value at line 3 column 0"
+        );
+        assert_eq!(
+            open("a.txt", b"{}").unwrap_err(),
+            "schema.files: DIR/a.txt does not end in .avsc, .proto or .json"
+        );
+        assert_eq!(
+            open("a.proto", b"\xff").unwrap_err(),
+            "schema.files: cannot read DIR/a.proto: stream did not contain valid UTF-8"
+        );
+    }
+}
