@@ -27,7 +27,7 @@ pub(crate) struct Watched {
 }
 
 impl Watched {
-    /// Starts `command`; `folder` goes when the test process dies before [`Watched::end`].
+    /// Starts `command`; `folder` goes when the test process dies while the child is watched.
     pub(crate) fn spawn(command: &mut Command, folder: &Path) -> Self {
         let child = command.spawn().expect("the child starts");
         let watcher = Command::new("sh")
