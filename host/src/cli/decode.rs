@@ -3,16 +3,19 @@
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use clap::{ArgGroup, Args};
 use indicatif::MultiProgress;
 
 use super::{CliError, log, show, wiring};
 use crate::batch::{BatchBuilder, Capacity, TopicPartition};
-use crate::config::{RegistryConfig, SchemaFile, SchemaName, SchemasConfig};
+use crate::config::{Location, RegistryConfig, SchemaFile, SchemaName, SchemasConfig};
 use crate::plugin::{Deserializer, Limits, Plugin};
 use crate::sink::{Sink, SinkError, stdout};
 
+/// One request to a registry.
+const REGISTRY_TIMEOUT: Duration = Duration::from_secs(10);
 /// Messages in one call of the plug-in.
 const BATCH: usize = 1000;
 
@@ -131,12 +134,13 @@ fn hex(text: &str) -> Result<Vec<u8>, String> {
 
 fn schemas(args: &DecodeArgs) -> Result<SchemasConfig, CliError> {
     if let Some(url) = &args.registry {
-        return RegistryConfig::at(url).map(SchemasConfig::Registry).map_err(|why| CliError::Config(format!("--registry: {why}")));
+        let request_timeout = REGISTRY_TIMEOUT;
+        return Ok(SchemasConfig::Registry(RegistryConfig { url: url.clone(), user_info: None, request_timeout }));
     }
     let file = |given: &String| {
         let (name, path) = given.split_once('=').ok_or(CliError::Config(format!("--schema: {given} is not ID=FILE")))?;
         let name = name.parse().map_or_else(|_| SchemaName::Subject(name.to_owned()), SchemaName::Id);
-        Ok(SchemaFile { name, path: path.into(), declared: crate::config::Location::argument("--schema") })
+        Ok(SchemaFile { name, path: path.into(), declared: Location::default() })
     };
     match args.schema.iter().map(file).collect::<Result<Vec<_>, CliError>>()? {
         files if files.is_empty() => Ok(SchemasConfig::None),

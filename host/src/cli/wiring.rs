@@ -54,11 +54,29 @@ fn sink(config: &PipelineConfig) -> Result<Box<dyn Sink>, CliError> {
     Ok(match &config.sink {
         SinkConfig::Stdout => Box::new(stdout::stdout()),
         SinkConfig::File(files) => {
-            let settings = file::FileSinkConfig::from_config(files, &config.name);
+            let settings = file::FileSinkConfig {
+                directory: files.path.clone(),
+                format: match files.format {
+                    crate::config::FileFormat::Ndjson => file::FileFormat::Ndjson,
+                    crate::config::FileFormat::Arrow => file::FileFormat::Arrow,
+                    crate::config::FileFormat::Parquet => file::FileFormat::Parquet,
+                },
+                prefix: config.name.clone(),
+                roll_max_rows: files.roll_max_rows,
+                roll_max_bytes: files.roll_max_bytes,
+                roll_interval: files.roll_interval,
+            };
             Box::new(file::FileSink::open(settings, SystemTime::now(), std::process::id()).map_err(CliError::failed)?)
         }
         SinkConfig::Kafka(topic) => {
-            Box::new(kafka::KafkaSink::new(kafka::KafkaSinkConfig::from_config(topic)).map_err(CliError::config)?)
+            let mut properties = topic.librdkafka.0.clone();
+            properties.insert("compression.type".into(), topic.compression_type.as_str().into());
+            let settings = kafka::KafkaSinkConfig {
+                bootstrap_servers: topic.bootstrap_servers.clone(),
+                topic: topic.topic.clone(),
+                properties,
+            };
+            Box::new(kafka::KafkaSink::new(settings).map_err(CliError::config)?)
         }
     })
 }

@@ -101,7 +101,8 @@ pub(super) struct View<'a> {
     partitions: BTreeMap<TopicPartition, ProgressBar>,
     total: ProgressBar,
     printed: usize,
-    last: (Instant, u64, f64),
+    /// When the rate was last looked at, the rows by then, and the rate.
+    last: (Instant, u64, u64),
 }
 
 impl<'a> View<'a> {
@@ -109,7 +110,7 @@ impl<'a> View<'a> {
         let style = ProgressStyle::with_template("  {bar:40.cyan/dim} {msg}").expect("the template is valid");
         let total = ProgressBar::new(total as u64).with_style(style.progress_chars("━╸─"));
         let total = if watched { bars.add(total) } else { ProgressBar::hidden() };
-        View { bars, watched, partitions: BTreeMap::new(), total, printed: 0, last: (Instant::now(), 0, 0.0) }
+        View { bars, watched, partitions: BTreeMap::new(), total, printed: 0, last: (Instant::now(), 0, 0) }
     }
 
     pub(super) fn draw(&mut self, progress: &Progress, seen: &Seen) {
@@ -131,7 +132,8 @@ impl<'a> View<'a> {
         }
         let rows = progress.rows.get();
         self.total.set_position(rows);
-        self.total.set_message(self.figures(progress, rows));
+        let figures = self.figures(progress, rows);
+        self.total.set_message(figures);
     }
 
     /// Leaves the last picture on the screen.
@@ -145,7 +147,7 @@ impl<'a> View<'a> {
     fn figures(&mut self, progress: &Progress, rows: u64) -> String {
         let since = self.last.0.elapsed().as_secs_f64();
         if since >= 0.5 {
-            let rate = (rows - self.last.1) as f64 / since;
+            let rate = show::per_second(rows - self.last.1, since);
             self.last = (Instant::now(), rows, rate);
         }
         let plugin = progress.plugin_time();
@@ -153,7 +155,7 @@ impl<'a> View<'a> {
         let mut text = format!(
             "{} rows, {} rows/s, plug-in {each:.1} µs a row",
             HumanCount(rows),
-            HumanCount(show::per_second(u64::from(self.last.2 > 0.0), 1.0 / self.last.2.max(1e-9))),
+            HumanCount(self.last.2),
         );
         if progress.errors.get() > 0 {
             text.push_str(&format!(", {} bad records", HumanCount(progress.errors.get())));
