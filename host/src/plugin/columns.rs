@@ -119,7 +119,8 @@ fn leaf_type(format: &str) -> Option<DataType> {
     let data_type = DataType::try_from(&FFI_ArrowSchema::try_new(format, vec![], None).ok()?).ok()?;
     let usable = match &data_type {
         DataType::FixedSizeBinary(size) => *size >= 1,
-        DataType::Timestamp(_, Some(zone)) => Tz::from_str(zone).is_ok(),
+        // Offsets such as +02:00 besides: names of zones need a time zone database.
+        DataType::Timestamp(_, Some(zone)) => &**zone == "UTC" || Tz::from_str(zone).is_ok(),
         DataType::Decimal32(p, s) => decimal_fits(*p, *s, 9),
         DataType::Decimal64(p, s) => decimal_fits(*p, *s, 18),
         DataType::Decimal128(p, s) => decimal_fits(*p, *s, 38),
