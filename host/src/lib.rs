@@ -1,14 +1,14 @@
 //! weir
 
-pub mod config;
 pub mod batch;
-pub mod kafka;
-pub mod plugin;
-pub mod schemas;
-pub mod rows;
-pub mod sink;
-pub mod pipeline;
-pub mod progress;
-pub mod stop;
-pub mod demo;
 pub mod cli;
+pub mod config;
+pub mod demo;
+pub mod kafka;
+pub mod pipeline;
+pub mod plugin;
+pub mod progress;
+pub mod rows;
+pub mod schemas;
+pub mod sink;
+pub mod stop;

@@ -29,11 +29,17 @@ impl<'a> Batch<'a> {
     ) -> Result<Self, BatchShapeError> {
         let fits = offsets.first() == Some(&0)
             && offsets.is_sorted()
-            && offsets.last().is_some_and(|end| *end as usize == bytes.len());
+            && offsets
+                .last()
+                .is_some_and(|end| *end as usize == bytes.len());
         if !fits {
             return Err(BatchShapeError::Offsets);
         }
-        let batch = Self { offsets, bytes, validity };
+        let batch = Self {
+            offsets,
+            bytes,
+            validity,
+        };
         if validity.is_some_and(|bits| bits.len() < batch.len().div_ceil(8)) {
             return Err(BatchShapeError::Validity);
         }
@@ -56,6 +62,7 @@ impl<'a> Batch<'a> {
     #[inline(always)]
     pub(crate) fn is_valid(&self, message: u32) -> bool {
         let at = message as usize;
-        self.validity.is_none_or(|bits| bits[at / 8] >> (at % 8) & 1 == 1)
+        self.validity
+            .is_none_or(|bits| bits[at / 8] >> (at % 8) & 1 == 1)
     }
 }

@@ -74,7 +74,13 @@ pub(crate) struct Used {
 impl Column {
     /// Makes an empty column with room for `numerator / denominator` of what was
     /// `used` before.
-    pub(crate) fn prepare(&mut self, shape: &Shape, used: Used, numerator: usize, denominator: usize) {
+    pub(crate) fn prepare(
+        &mut self,
+        shape: &Shape,
+        used: Used,
+        numerator: usize,
+        denominator: usize,
+    ) {
         let room = |bytes: usize| {
             let share = bytes as u128 * numerator as u128 / denominator.max(1) as u128;
             usize::try_from(share + share / 16).unwrap_or(0)
@@ -118,7 +124,11 @@ impl Column {
     /// Appends the first `len` bytes of `wide`: a copy of known size and a cut are
     /// cheaper than a copy of a size that is not.
     #[inline(always)]
-    pub(crate) fn push_short<const N: usize>(&mut self, wide: &[u8; N], len: usize) -> Result<(), Fault> {
+    pub(crate) fn push_short<const N: usize>(
+        &mut self,
+        wide: &[u8; N],
+        len: usize,
+    ) -> Result<(), Fault> {
         let end = self.data.len() + len;
         self.data.extend_from_slice(wide);
         self.data.truncate(end);
@@ -319,7 +329,9 @@ mod tests {
     #[test]
     fn bits_are_packed_least_significant_first() {
         for len in 0..40 {
-            let bytes: Vec<u8> = (0..len).map(|i| u8::from(i % 3 == 0 || i % 7 == 2)).collect();
+            let bytes: Vec<u8> = (0..len)
+                .map(|i| u8::from(i % 3 == 0 || i % 7 == 2))
+                .collect();
             let bits = pack_bits(&bytes);
             assert_eq!(bits.len(), bytes.len().div_ceil(8));
             for (i, byte) in bytes.iter().enumerate() {
@@ -330,7 +342,10 @@ mod tests {
 
     #[test]
     fn a_character_that_spans_two_values_is_not_utf8() {
-        let shape = Shape { text: true, ..Shape::new(Storage::Variable, false, 0) };
+        let shape = Shape {
+            text: true,
+            ..Shape::new(Storage::Variable, false, 0)
+        };
         let mut column = Column::default();
         column.clear(&shape);
         assert_eq!(column.push_bytes(&"ä".as_bytes()[..1]), Ok(()));

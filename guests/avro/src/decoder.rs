@@ -86,12 +86,18 @@ impl Decoder {
         self.batches += 1;
         self.forget_old();
 
-        let mut decoded = Decoded { groups: Vec::new(), errors: Vec::new() };
+        let mut decoded = Decoded {
+            groups: Vec::new(),
+            errors: Vec::new(),
+        };
         for share in self.share_out(&batch, lookup, &mut decoded.errors)? {
-            let (Ok(messages), Some(known)) = (share.messages, self.groups.get_mut(&share.id)) else {
+            let (Ok(messages), Some(known)) = (share.messages, self.groups.get_mut(&share.id))
+            else {
                 continue;
             };
-            let group = known.group.decode(share.id, &batch, messages, &mut decoded.errors);
+            let group = known
+                .group
+                .decode(share.id, &batch, messages, &mut decoded.errors);
             decoded.groups.extend(group);
         }
         decoded.errors.sort_by_key(|error| error.row);
@@ -101,7 +107,9 @@ impl Decoder {
     /// The Arrow fields behind a schema number, in pre-order, until 1,000 others have
     /// been in use since.
     pub fn schema(&self, number: u32) -> Option<&[Field]> {
-        self.groups.get(&number).map(|known| known.group.plan().fields())
+        self.groups
+            .get(&number)
+            .map(|known| known.group.plan().fields())
     }
 
     /// Finds the schema of each message. A schema that cannot be had fails its messages
@@ -123,7 +131,10 @@ impl Decoder {
             let id = match schema_id(&batch.bytes[start..end]) {
                 Ok(id) => id,
                 Err(error) => {
-                    errors.push(MessageError { row: message, reason: error.to_string() });
+                    errors.push(MessageError {
+                        row: message,
+                        reason: error.to_string(),
+                    });
                     continue;
                 }
             };
@@ -140,7 +151,10 @@ impl Decoder {
             }
             match &mut shares[current].messages {
                 Ok(messages) => messages.push(message),
-                Err(reason) => errors.push(MessageError { row: message, reason: reason.clone() }),
+                Err(reason) => errors.push(MessageError {
+                    row: message,
+                    reason: reason.clone(),
+                }),
             }
         }
         Ok(shares)
@@ -148,7 +162,11 @@ impl Decoder {
 
     /// Makes sure that the plan of a schema is there. The inner error is the reason why
     /// its messages cannot be decoded.
-    fn open(&mut self, id: u32, lookup: &impl SchemaLookup) -> Result<Result<(), String>, BatchError> {
+    fn open(
+        &mut self,
+        id: u32,
+        lookup: &impl SchemaLookup,
+    ) -> Result<Result<(), String>, BatchError> {
         if let Some(known) = self.groups.get_mut(&id) {
             known.last_used = self.batches;
             return Ok(Ok(()));
@@ -169,7 +187,10 @@ impl Decoder {
             Ok(plan) => plan,
             Err(error) => return Ok(Err(format!("schema id {id} cannot be used: {error}"))),
         };
-        let known = Known { group: Group::new(plan), last_used: self.batches };
+        let known = Known {
+            group: Group::new(plan),
+            last_used: self.batches,
+        };
         self.groups.insert(id, known);
         Ok(Ok(()))
     }
@@ -181,8 +202,11 @@ impl Decoder {
         if excess == 0 {
             return;
         }
-        let mut by_age: Vec<(u64, u32)> =
-            self.groups.iter().map(|(id, known)| (known.last_used, *id)).collect();
+        let mut by_age: Vec<(u64, u32)> = self
+            .groups
+            .iter()
+            .map(|(id, known)| (known.last_used, *id))
+            .collect();
         by_age.sort_unstable();
         for (_, id) in &by_age[..excess] {
             self.groups.remove(id);

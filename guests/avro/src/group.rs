@@ -24,7 +24,12 @@ impl Group {
     pub(crate) fn new(plan: Plan) -> Self {
         let columns = plan.shapes.iter().map(|_| Column::default()).collect();
         let used = vec![Used::default(); plan.shapes.len()];
-        Self { plan, columns, used, used_rows: 0 }
+        Self {
+            plan,
+            columns,
+            used,
+            used_rows: 0,
+        }
     }
 
     pub(crate) fn plan(&self) -> &Plan {
@@ -40,7 +45,12 @@ impl Group {
         messages: Vec<u32>,
         errors: &mut Vec<MessageError>,
     ) -> Option<RowGroup> {
-        for ((column, shape), used) in self.columns.iter_mut().zip(&self.plan.shapes).zip(&self.used) {
+        for ((column, shape), used) in self
+            .columns
+            .iter_mut()
+            .zip(&self.plan.shapes)
+            .zip(&self.used)
+        {
             column.prepare(shape, *used, messages.len(), self.used_rows);
         }
         let before = errors.len();
@@ -78,7 +88,10 @@ impl Group {
                 Err(stop) => {
                     self.take_back(rows);
                     let reason = self.reason(stop, input.position() - start);
-                    errors.push(MessageError { row: *message, reason });
+                    errors.push(MessageError {
+                        row: *message,
+                        reason,
+                    });
                 }
             }
         }
@@ -96,7 +109,10 @@ impl Group {
     fn reason(&self, stop: Stop, position: usize) -> String {
         let fault = stop.fault;
         match stop.column {
-            Some(column) => format!("field `{}`, byte {position}: {fault}", self.plan.path(column)),
+            Some(column) => format!(
+                "field `{}`, byte {position}: {fault}",
+                self.plan.path(column)
+            ),
             None => format!("byte {position}: {fault}"),
         }
     }
@@ -109,7 +125,12 @@ impl Group {
         }
         self.used_rows = rows;
         let len = u32::try_from(rows).ok().filter(|rows| *rows > 0)?;
-        Some(RowGroup { schema, len, origin, arrays })
+        Some(RowGroup {
+            schema,
+            len,
+            origin,
+            arrays,
+        })
     }
 }
 

@@ -26,7 +26,10 @@ pub(crate) fn record<const CHECK: bool>(
     input: &mut Input<'_>,
 ) -> Result<(), Stop> {
     values::<CHECK>(plan, columns, &plan.ops, 1, input)?;
-    input.finish().map_err(|fault| Stop { fault, column: None })
+    input.finish().map_err(|fault| Stop {
+        fault,
+        column: None,
+    })
 }
 
 /// Decodes `count` values that `ops` describe, one after the other.
@@ -78,9 +81,14 @@ fn values<const CHECK: bool>(
                 Op::Enum { column, symbols } => {
                     let symbols = &plan.symbols[symbols as usize];
                     let index = at_column(column, input.int())?;
-                    let symbol = usize::try_from(index).ok().and_then(|index| symbols.get(index));
+                    let symbol = usize::try_from(index)
+                        .ok()
+                        .and_then(|index| symbols.get(index));
                     let symbol = symbol.ok_or_else(|| stop(column, Fault::EnumIndex))?;
-                    at_column(column, columns[column as usize].push_bytes(symbol.as_bytes()))?;
+                    at_column(
+                        column,
+                        columns[column as usize].push_bytes(symbol.as_bytes()),
+                    )?;
                 }
                 Op::Decimal { column, decimal } => {
                     let decimal = &plan.decimals[decimal as usize];
@@ -116,12 +124,20 @@ fn values<const CHECK: bool>(
                         return Err(stop(column, Fault::UnionBranch));
                     }
                 }
-                Op::Union { column, branches, body } => {
+                Op::Union {
+                    column,
+                    branches,
+                    body,
+                } => {
                     let body = &ops[at..at + body as usize];
                     at += body.len();
                     union::<CHECK>(plan, columns, (column, branches), body, input)?;
                 }
-                Op::List { column, item_bytes, body } => {
+                Op::List {
+                    column,
+                    item_bytes,
+                    body,
+                } => {
                     let body = &ops[at..at + body as usize];
                     at += body.len();
                     list::<CHECK>(plan, columns, (column, item_bytes), body, input)?;
@@ -159,7 +175,9 @@ fn union<const CHECK: bool>(
 ) -> Result<(), Stop> {
     let branches = &plan.unions[branches as usize];
     let index = at_column(column, input.long())?;
-    let chosen = usize::try_from(index).ok().and_then(|index| branches.get(index));
+    let chosen = usize::try_from(index)
+        .ok()
+        .and_then(|index| branches.get(index));
     let chosen = chosen.ok_or_else(|| stop(column, Fault::UnionBranch))?;
     let Some(value) = chosen.column else {
         push_absent(&plan.shapes, columns, column);
@@ -215,5 +233,8 @@ fn at_column<T>(column: u32, result: Result<T, Fault>) -> Result<T, Stop> {
 
 #[inline(always)]
 fn stop(column: u32, fault: Fault) -> Stop {
-    Stop { fault, column: Some(column) }
+    Stop {
+        fault,
+        column: Some(column),
+    }
 }

@@ -46,7 +46,12 @@ pub fn publish(
     producer.flush(FLUSH_TIMEOUT)
 }
 
-fn send(producer: &BaseProducer, topic: &str, partitions: i32, message: &DemoMessage) -> Result<(), KafkaError> {
+fn send(
+    producer: &BaseProducer,
+    topic: &str,
+    partitions: i32,
+    message: &DemoMessage,
+) -> Result<(), KafkaError> {
     let mut record = BaseRecord::to(topic)
         .key(&message.key)
         .payload(&message.value)

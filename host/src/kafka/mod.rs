@@ -11,8 +11,8 @@ use rdkafka::consumer::ConsumerContext;
 use rdkafka::error::KafkaError;
 
 pub use offsets::Delivered;
-pub(crate) use source::{Links, SourceItem, SourcedBatch, run as run_source};
 pub use source::SourceError;
+pub(crate) use source::{Links, SourceItem, SourcedBatch, run as run_source};
 
 /// Sends librdkafka's own log to weir's.
 #[derive(Debug, Default)]

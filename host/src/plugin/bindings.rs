@@ -1,5 +1,12 @@
 //! What `bindgen!` makes of the WIT package, and nothing else.
-#![allow(missing_docs, unreachable_pub, clippy::all, clippy::pedantic, clippy::unwrap_used, reason = "generated code")]
+#![allow(
+    missing_docs,
+    unreachable_pub,
+    clippy::all,
+    clippy::pedantic,
+    clippy::unwrap_used,
+    reason = "generated code"
+)]
 
 pub(crate) mod deserializer {
     wasmtime::component::bindgen!({
