@@ -115,8 +115,10 @@ mod tests {
 
     #[test]
     fn batches_are_delivered_when_all_their_writes_are_durable() {
-        let mut pending = Pending::default();
-        pending.writes = 2;
+        let mut pending = Pending {
+            writes: 2,
+            batches: VecDeque::new(),
+        };
         pending.push(10, delivered(10));
         pending.push(0, delivered(11));
         pending.writes = 3;

@@ -129,10 +129,7 @@ fn every_way_to_lie_is_an_error() {
         ("`sku`", Box::new(|_, a| a[3].buffers.truncate(2))),
         ("`sku`: its buffers", Box::new(|_, a| a[3].buffers.clear())),
         ("`n`", Box::new(|_, a| a[4].buffers.push(vec![0; 8]))),
-        (
-            "not declared as nullable",
-            Box::new(|f, _| f[4].nullable = false),
-        ),
+        ("non-nullable child", Box::new(|f, _| f[4].nullable = false)),
         (
             "`at`: format",
             Box::new(|f, _| f[5].format = "tsm:Mars/Olympus".into()),
