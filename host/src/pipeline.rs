@@ -244,17 +244,19 @@ impl Running {
     /// # Errors
     /// See [`PipelineError`]; the first one that occurred.
     pub fn wait(self) -> Result<(), PipelineError> {
-        let source = self.source.join();
         let mut panicked = None;
+        let source = self.source.join().unwrap_or_else(|_| {
+            panicked = Some(PipelineError::Panicked("source"));
+            Ok(())
+        });
         for (name, thread) in self.others {
             if thread.join().is_err() {
                 panicked = Some(PipelineError::Panicked(name));
             }
         }
-        let source = source.unwrap_or(Ok(())).map_err(PipelineError::from);
         match self.failure.take().or(panicked) {
             Some(failure) => Err(failure),
-            None => source,
+            None => Ok(source?),
         }
     }
 }

@@ -43,12 +43,16 @@ pub(super) fn demo(args: &DemoArgs) -> Result<(), CliError> {
     log::start(&bars);
     let mut config = PipelineConfig::parse(PIPELINE, Path::new(PIPELINE_PATH), &wiring::env)
         .map_err(CliError::config)?;
-    let embedded = match &args.bootstrap_servers {
+    let (embedded, partitions) = match &args.bootstrap_servers {
         Some(brokers) => {
             config.source.bootstrap_servers.clone_from(brokers);
-            None
+            let partitions =
+                publisher::prepare_topic(brokers, TOPIC, PARTITIONS).map_err(|error| {
+                    CliError::Failed(format!("making topic {TOPIC} at {brokers}: {error}"))
+                })?;
+            (None, partitions)
         }
-        None => Some(embedded(&mut config)?),
+        None => (Some(embedded(&mut config)?), PARTITIONS),
     };
     let engine = wiring::engine()?;
     let plugins = wiring::plugins(&config, &engine)?;
@@ -67,7 +71,7 @@ pub(super) fn demo(args: &DemoArgs) -> Result<(), CliError> {
     let publisher = std::thread::spawn({
         let (brokers, stop) = (config.source.bootstrap_servers.clone(), published.clone());
         let rate = args.rate.unwrap_or(if watched { WATCHED_RATE } else { 0 });
-        move || publisher::publish(&brokers, TOPIC, PARTITIONS, &messages, rate, &stop)
+        move || publisher::publish(&brokers, TOPIC, partitions, &messages, rate, &stop)
     });
     let running = pipeline::start(&config, parts).map_err(CliError::config)?;
     let (stop, progress) = (running.stopper(), running.progress());
@@ -75,7 +79,7 @@ pub(super) fn demo(args: &DemoArgs) -> Result<(), CliError> {
 
     show::note(&format!(
         "{total} earthquakes as Avro, {} partitions of topic {TOPIC} at {}{}, through {} {} in a sandbox",
-        PARTITIONS,
+        partitions,
         config.source.bootstrap_servers,
         if embedded.is_some() {
             " (embedded)"

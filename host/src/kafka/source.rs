@@ -653,11 +653,11 @@ impl Reader<'_> {
         self.lookup.clear();
         // What was cut and not handed on is the next owner's.
         let waiting: Vec<TopicPartition> = revoked.iter().cloned().collect();
-        for worker in 0..self.links.batches.len() {
-            // A full channel is one whose batches will be delivered without being asked.
-            let _ = self.links.batches[worker].send_timeout(SourceItem::Flush, POLL_MAX);
-        }
         let deadline = Instant::now() + self.config.session_timeout / 2;
+        for worker in &self.links.batches {
+            // A worker that is gone has said why, and one that stays full is waited for below.
+            let _ = worker.send_deadline(SourceItem::Flush, deadline);
+        }
         while !self.offsets.all_delivered(waiting.iter()) {
             match self.links.delivered.recv_deadline(deadline) {
                 Ok(report) => self.note(&report),

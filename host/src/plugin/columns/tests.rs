@@ -153,7 +153,13 @@ fn every_way_to_lie_is_an_error() {
             "`id`: format \"l\" has no children",
             Box::new(|f, _| f[0].children = 1),
         ),
-        ("a map's child", Box::new(|f, _| f[1].format = "+m".into())),
+        (
+            "a map's child",
+            Box::new(|f, _| {
+                f[1].format = "+m".into();
+                f[3].nullable = true;
+            }),
+        ),
     ];
     for (i, (expected, lie)) in lies.into_iter().enumerate() {
         let (mut fields, mut arrays) = orders();
