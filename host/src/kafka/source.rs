@@ -254,7 +254,9 @@ impl Reader<'_> {
     }
 
     fn read(&mut self) -> Result<(), SourceError> {
-        let mut assigned_once = false;
+        // Between a revocation and the assignment that follows it, having no partitions
+        // does not mean to be through with them.
+        let mut assigned = false;
         while !self.links.stop.is_requested() {
             self.take_reports();
             let now = Instant::now();
@@ -273,7 +275,11 @@ impl Reader<'_> {
                     None => break,
                     Some(Event::Message(message)) => self.take(&message, now),
                     Some(other) => {
-                        assigned_once |= matches!(other, Event::Assign(_));
+                        match other {
+                            Event::Assign(_) => assigned = true,
+                            Event::Revoke(_) => assigned = false,
+                            _ => {}
+                        }
                         self.handle(other)?;
                         break;
                     }
@@ -285,7 +291,7 @@ impl Reader<'_> {
             self.cut_if_due(Instant::now());
             let bounded = self.config.stop_mode == StopMode::Latest;
             if bounded
-                && assigned_once
+                && assigned
                 && self.outbox.is_empty()
                 && self.partitions.iter().all(|p| p.finished)
             {
