@@ -32,6 +32,8 @@ const MESSAGES_PER_ROUND: usize = 1024;
 const PAUSE_AFTER: Duration = Duration::from_secs(1);
 /// How often topics are looked up when they are given by a pattern.
 const TOPICS_REFRESH: Duration = Duration::from_secs(30);
+/// How often a passing error that goes on is logged.
+const COMPLAINT_INTERVAL: Duration = Duration::from_secs(10);
 /// One request to the cluster.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -137,6 +139,7 @@ pub(crate) fn run(config: &SourceConfig, links: Links) -> Result<(), SourceError
         next_cut: None,
         next_refresh: None,
         subscribed: Vec::new(),
+        complaints: HashMap::new(),
     };
     let outcome = reader.subscribe().and_then(|()| reader.read());
     let committed = reader.finish();
@@ -208,6 +211,8 @@ struct Reader<'c> {
     next_cut: Option<Instant>,
     next_refresh: Option<Instant>,
     subscribed: Vec<String>,
+    /// When each kind of passing error was last logged.
+    complaints: HashMap<RDKafkaErrorCode, Instant>,
 }
 
 struct Partition {
@@ -464,7 +469,13 @@ impl Reader<'_> {
             | RDKafkaErrorCode::Authentication => Err(SourceError::Fatal { code, text }),
             _ if fatal => Err(SourceError::Fatal { code, text }),
             _ => {
-                tracing::warn!("{code}: {text}; still trying");
+                // librdkafka says so with each attempt, many times a second.
+                let now = Instant::now();
+                let said = self.complaints.get(&code);
+                if said.is_none_or(|said| now.duration_since(*said) >= COMPLAINT_INTERVAL) {
+                    self.complaints.insert(code, now);
+                    tracing::warn!("{text} ({code}); still trying");
+                }
                 Ok(())
             }
         }
