@@ -139,7 +139,7 @@ pub(crate) fn run(config: &SourceConfig, links: Links) -> Result<(), SourceError
         next_cut: None,
         next_refresh: None,
         subscribed: Vec::new(),
-        complaints: HashMap::new(),
+        complaints: Vec::new(),
     };
     let outcome = reader.subscribe().and_then(|()| reader.read());
     let committed = reader.finish();
@@ -211,8 +211,8 @@ struct Reader<'c> {
     next_cut: Option<Instant>,
     next_refresh: Option<Instant>,
     subscribed: Vec<String>,
-    /// When each kind of passing error was last logged.
-    complaints: HashMap<RDKafkaErrorCode, Instant>,
+    /// The passing errors that were logged lately, and when.
+    complaints: Vec<(RDKafkaErrorCode, Instant)>,
 }
 
 struct Partition {
@@ -471,9 +471,10 @@ impl Reader<'_> {
             _ => {
                 // librdkafka says so with each attempt, many times a second.
                 let now = Instant::now();
-                let said = self.complaints.get(&code);
-                if said.is_none_or(|said| now.duration_since(*said) >= COMPLAINT_INTERVAL) {
-                    self.complaints.insert(code, now);
+                self.complaints
+                    .retain(|(_, said)| now.duration_since(*said) < COMPLAINT_INTERVAL);
+                if !self.complaints.iter().any(|(known, _)| *known == code) {
+                    self.complaints.push((code, now));
                     tracing::warn!("{text} ({code}); still trying");
                 }
                 Ok(())
