@@ -26,15 +26,17 @@ pub struct Project {
 /// A command line of `weir` that was not started yet.
 #[derive(Debug)]
 #[must_use]
-pub struct Weir {
+pub struct Weir<'p> {
     command: Command,
-    folder: PathBuf,
+    project: &'p Project,
 }
 
 /// A running `weir`, which is killed when dropped.
 #[derive(Debug)]
-pub struct Running {
+pub struct Running<'p> {
     process: Watched,
+    /// Its folder is there as long as it runs.
+    _project: &'p Project,
     stdout: Option<Capture>,
     stderr: Capture,
     started: Instant,
@@ -89,7 +91,7 @@ impl Project {
     }
 
     /// `weir` with these arguments, in this folder.
-    pub fn weir<A: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = A>) -> Weir {
+    pub fn weir<A: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = A>) -> Weir<'_> {
         let mut command = Command::new(binary());
         command
             .args(arguments)
@@ -101,18 +103,18 @@ impl Project {
             .stderr(Stdio::piped());
         Weir {
             command,
-            folder: self.path().to_owned(),
+            project: self,
         }
     }
 
     /// `weir run` of a pipeline file that is written first, as `pipeline.yaml`.
-    pub fn run(&self, pipeline: &str) -> Weir {
+    pub fn run(&self, pipeline: &str) -> Weir<'_> {
         self.write("pipeline.yaml", pipeline);
         self.weir(["run", "pipeline.yaml"])
     }
 }
 
-impl Weir {
+impl<'p> Weir<'p> {
     /// Adds an argument.
     pub fn arg(mut self, argument: impl AsRef<OsStr>) -> Self {
         self.command.arg(argument);
@@ -127,7 +129,7 @@ impl Weir {
 
     /// Starts it, reading all that it prints.
     #[must_use]
-    pub fn start(self) -> Running {
+    pub fn start(self) -> Running<'p> {
         let (mut running, stdout) = self.start_unread();
         running.stdout = Some(Capture::of(stdout));
         running
@@ -139,14 +141,15 @@ impl Weir {
     ///
     /// If it cannot be started.
     #[must_use]
-    pub fn start_unread(mut self) -> (Running, ChildStdout) {
+    pub fn start_unread(mut self) -> (Running<'p>, ChildStdout) {
         let started = Instant::now();
-        let mut process = Watched::spawn(&mut self.command, &self.folder);
+        let mut process = Watched::spawn(&mut self.command, self.project.path());
         let child = process.child();
         let stdout = child.stdout.take().expect("stdout is a pipe");
         let stderr = child.stderr.take().expect("stderr is a pipe");
         let running = Running {
             process,
+            _project: self.project,
             stdout: None,
             stderr: Capture::of(stderr),
             started,
@@ -161,7 +164,7 @@ impl Weir {
     }
 }
 
-impl Running {
+impl Running<'_> {
     /// Asks it to stop, as a supervisor does.
     pub fn terminate(&mut self) {
         self.process.signal(Signal::TERM);

@@ -14,8 +14,20 @@ pub(super) struct Capture {
 
 #[derive(Debug, Default)]
 struct Shared {
-    bytes: Mutex<Vec<u8>>,
+    state: Mutex<State>,
     news: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    bytes: Vec<u8>,
+    closed: bool,
+}
+
+impl State {
+    fn text(&self) -> String {
+        String::from_utf8_lossy(&self.bytes).into_owned()
+    }
 }
 
 impl Capture {
@@ -26,9 +38,11 @@ impl Capture {
         let reader = std::thread::spawn(move || {
             let mut buffer = vec![0; 64 << 10];
             while let Ok(count @ 1..) = pipe.read(&mut buffer) {
-                sink.lock().extend_from_slice(&buffer[..count]);
+                sink.lock().bytes.extend_from_slice(&buffer[..count]);
                 sink.news.notify_all();
             }
+            sink.lock().closed = true;
+            sink.news.notify_all();
         });
         Self {
             shared,
@@ -38,7 +52,7 @@ impl Capture {
 
     /// The text so far.
     pub(super) fn text(&self) -> String {
-        String::from_utf8_lossy(&self.shared.lock()).into_owned()
+        self.shared.lock().text()
     }
 
     /// The whole text, once the other end is closed.
@@ -50,26 +64,26 @@ impl Capture {
         self.text()
     }
 
-    /// Waits until the text so far is as wanted; returns whether it is.
+    /// Waits until the text is as wanted, or the other end is closed; returns whether it is.
     pub(super) fn wait_until(&self, patience: Duration, wanted: impl Fn(&str) -> bool) -> bool {
         let deadline = Instant::now() + patience;
-        let mut bytes = self.shared.lock();
+        let mut state = self.shared.lock();
         loop {
-            if wanted(&String::from_utf8_lossy(&bytes)) {
+            if wanted(&state.text()) {
                 return true;
             }
             let left = deadline.saturating_duration_since(Instant::now());
-            if left.is_zero() {
+            if left.is_zero() || state.closed {
                 return false;
             }
-            let woken = self.shared.news.wait_timeout(bytes, left);
-            bytes = woken.expect("not poisoned").0;
+            let woken = self.shared.news.wait_timeout(state, left);
+            state = woken.expect("not poisoned").0;
         }
     }
 }
 
 impl Shared {
-    fn lock(&self) -> MutexGuard<'_, Vec<u8>> {
-        self.bytes.lock().expect("not poisoned")
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().expect("not poisoned")
     }
 }
