@@ -110,9 +110,14 @@ fn bad_payloads(peers: &Peers) -> Vec<(Vec<u8>, String)> {
             with(length_of_customer, &[0x01]),
             "field `customer`, byte 2: a length is negative",
         ),
-        ([good.as_slice(), b"rest"].concat(), "byte 57: there are bytes after the end of the record"),
+        (
+            [good.as_slice(), b"rest"].concat(),
+            "byte 57: there are bytes after the end of the record",
+        ),
     ];
-    reasons.map(|(bytes, reason)| (bytes, reason.to_owned())).into()
+    reasons
+        .map(|(bytes, reason)| (bytes, reason.to_owned()))
+        .into()
 }
 
 #[test]
@@ -153,7 +158,10 @@ fn many_bad_records_of_one_batch_share_a_line() {
     let yaml = peers.pipeline(100, "");
     let run = Project::new().run(&yaml).finish().with_code(0);
 
-    assert_eq!(run.lines_with("bad record in orders[0] at offset").len(), 20);
+    assert_eq!(
+        run.lines_with("bad record in orders[0] at offset").len(),
+        20
+    );
     let rest = run.lines_with("30 more bad records in orders[0] at offsets 20, 21, 22");
     assert_eq!(rest.len(), 1, "{}", run.stderr);
 }
@@ -208,7 +216,9 @@ fn a_registry_that_is_down_holds_everything_and_loses_nothing() {
 #[test]
 fn a_registry_that_stays_down_does_not_keep_a_pipeline_from_stopping() {
     let peers = Peers::start();
-    peers.registry.set_fault(Fault::Slow(Duration::from_secs(5)));
+    peers
+        .registry
+        .set_fault(Fault::Slow(Duration::from_secs(5)));
     peers.produce([peers.good(0)]);
 
     let project = Project::new();
@@ -238,7 +248,10 @@ fn what_the_registry_refuses_is_bad_and_the_rest_goes_on() {
 
     peers.produce([peers.good(3)]);
     for (fault, expected) in [
-        (Fault::Garbage, "answered with something that is not a schema"),
+        (
+            Fault::Garbage,
+            "answered with something that is not a schema",
+        ),
         (
             Fault::Status(401),
             "check `schema.registry.basic.auth.user.info`",

@@ -102,7 +102,10 @@ fn check_shows_each_mistake_with_its_line_and_the_nearest_name() {
 #[test]
 fn check_lets_plug_ins_look_at_their_options() {
     let project = project();
-    project.write("orders.yaml", GOOD.replace("{ name: test }", "{ nam: test }"));
+    project.write(
+        "orders.yaml",
+        GOOD.replace("{ name: test }", "{ nam: test }"),
+    );
 
     let finished = project.weir(["check", "orders.yaml"]).finish().with_code(2);
 
@@ -186,7 +189,10 @@ fn inspect_knows_the_plug_ins_that_are_built_in() {
         .with_code(0)
         .stdout;
     assert!(text.starts_with("avro 0.1.0: "), "{text}");
-    assert!(text.contains("asks for ") && text.contains("schemas"), "{text}");
+    assert!(
+        text.contains("asks for ") && text.contains("schemas"),
+        "{text}"
+    );
 
     let facts = project
         .weir(["plugin", "inspect", "--json", "drop-by-header"])

@@ -120,10 +120,7 @@ fn decode_tries_it_on_lines_without_kafka() {
         format!("{}\nnonsense\n{}\n", LINES[0], LINES[2]),
     );
     let bad = decode(&["--lines", "lines.txt"]).with_code(1);
-    assert_eq!(
-        bad.rows(),
-        [readings()[0].clone(), readings()[2].clone()]
-    );
+    assert_eq!(bad.rows(), [readings()[0].clone(), readings()[2].clone()]);
     assert_eq!(
         bad.stderr,
         "error: payload 2: the sensor is missing\nerror: 1 of 3 payloads could not be decoded\n"
