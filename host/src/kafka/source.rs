@@ -376,7 +376,8 @@ impl Reader<'_> {
             } => self.end_of_partition(&topic, partition, offset),
             Event::Assign(partitions) => self.assign(&partitions)?,
             Event::Revoke(partitions) => self.revoke(&partitions)?,
-            Event::CommitFailed(code) => {
+            Event::Committed(Ok(offsets)) => self.offsets.confirmed(&offsets),
+            Event::Committed(Err(code)) => {
                 tracing::warn!("offsets were not committed, and will be tried again: {code}");
                 self.offsets.commit_failed();
             }
@@ -592,24 +593,27 @@ impl Reader<'_> {
             return;
         }
         self.next_commit = now + self.config.commit_interval;
-        if let Err(error) = self.commit(CommitMode::Async) {
-            tracing::warn!("offsets were not committed, and will be tried again: {error}");
+        let due = self.offsets.to_commit();
+        if due.is_empty() {
+            return;
+        }
+        match self.queue.commit(&offsets_of(&due)) {
+            Ok(()) => self.offsets.asked(&due),
+            Err(code) => {
+                tracing::warn!("offsets were not committed, and will be tried again: {code}");
+            }
         }
     }
 
-    fn commit(&mut self, mode: CommitMode) -> Result<(), KafkaError> {
-        let due = self.offsets.to_commit();
+    /// Commits and waits, also for what was asked for and has no answer yet: it may fail.
+    fn commit_now(&mut self) -> Result<(), KafkaError> {
+        let due = self.offsets.unconfirmed();
         if due.is_empty() {
             return Ok(());
         }
-        self.consumer.commit(
-            &list(
-                due.iter()
-                    .map(|(source, offset)| (source, Offset::Offset(*offset))),
-            ),
-            mode,
-        )?;
-        self.offsets.committed(&due);
+        self.consumer.commit(&offsets_of(&due), CommitMode::Sync)?;
+        self.offsets.asked(&due);
+        self.offsets.confirmed(&due);
         Ok(())
     }
 
@@ -688,7 +692,7 @@ impl Reader<'_> {
                 Err(RecvTimeoutError::Disconnected) => break,
             }
         }
-        if let Err(error) = self.commit(CommitMode::Sync) {
+        if let Err(error) = self.commit_now() {
             tracing::warn!(
                 "offsets were not committed at a rebalance: {error}; some messages will be delivered twice"
             );
@@ -721,11 +725,10 @@ impl Reader<'_> {
         while let Ok(report) = self.links.delivered.recv() {
             self.note(&report);
         }
-        self.commit(CommitMode::Sync)
-            .map_err(|source| SourceError::Request {
-                what: "committing the last offsets".into(),
-                source,
-            })
+        self.commit_now().map_err(|source| SourceError::Request {
+            what: "committing the last offsets".into(),
+            source,
+        })
     }
 
     fn refresh_topics(&mut self, now: Instant) -> Result<(), SourceError> {
@@ -755,6 +758,13 @@ fn post(
         offsets.sent(&batch.source, last + 1);
     }
     outbox.push_back(SourcedBatch { batch, assignment });
+}
+
+fn offsets_of(due: &[(TopicPartition, i64)]) -> TopicPartitionList {
+    list(
+        due.iter()
+            .map(|(source, offset)| (source, Offset::Offset(*offset))),
+    )
 }
 
 fn list<'a>(
