@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, RecvTimeoutError, SendTimeoutError, Sender};
 use rdkafka::ClientConfig;
 use rdkafka::TopicPartitionList;
+use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer, RebalanceProtocol};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::topic_partition_list::Offset;
@@ -152,6 +153,8 @@ fn client_config(config: &SourceConfig) -> ClientConfig {
         client.set(key, value);
     }
     client
+        // What is shown of it is for weir's own log to say: see `log_line`.
+        .set_log_level(RDKafkaLogLevel::Debug)
         .set("bootstrap.servers", &config.bootstrap_servers)
         .set("group.id", &config.group_id)
         .set("client.id", &config.client_id)
