@@ -33,7 +33,7 @@ use crate::{
     column::{Shape, Storage},
     decimal::{DIGITS_256, Decimal},
     grammar::GrammarCompiler,
-    plan::{Branch, MAX_DEPTH, MAX_FIELDS, Op, Plan, least_bytes},
+    plan::{Branch, MAX_DEPTH, MAX_FIELDS, Op, Plan, Symbol, least_bytes},
     schema::{Parsed, SchemaError},
 };
 
@@ -112,7 +112,7 @@ impl<'a> Compiler<'a> {
             }
             Schema::Enum(symbols) => {
                 let column = self.field(name, "u", nullable, Variable)?;
-                let symbols = symbols.symbols.iter().map(|symbol| symbol.as_str().into());
+                let symbols = symbols.symbols.iter().map(|symbol| Symbol::new(symbol));
                 self.plan.symbols.push(symbols.collect());
                 let symbols = index(self.plan.symbols.len() - 1);
                 self.plan.ops.push(Op::Enum { column, symbols });
