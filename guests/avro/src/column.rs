@@ -178,15 +178,16 @@ fn is_ascii(bytes: &[u8]) -> bool {
 }
 
 /// Appends a null to column `index`, and a value without meaning to those below it.
+#[inline(always)]
 pub(crate) fn push_absent(shapes: &[Shape], columns: &mut [Column], index: u32) {
-    let shape = shapes[index as usize];
+    let shape = &shapes[index as usize];
     let column = &mut columns[index as usize];
     if shape.nullable {
         column.valid.push(0);
     }
     match shape.storage {
         Storage::Null => {}
-        Storage::Boolean => column.data.push(0),
+        Storage::Boolean => column.push([0]),
         Storage::Fixed(4) => column.push([0; 4]),
         Storage::Fixed(8) => column.push([0; 8]),
         Storage::Fixed(width) => column.data.resize(column.data.len() + width as usize, 0),
@@ -195,13 +196,17 @@ pub(crate) fn push_absent(shapes: &[Shape], columns: &mut [Column], index: u32) 
                 column.offsets.extend_from_slice(&last);
             }
         }
-        Storage::Struct => {
-            let mut child = index + 1;
-            while child < shape.end {
-                push_absent(shapes, columns, child);
-                child = shapes[child as usize].end;
-            }
-        }
+        Storage::Struct => push_absent_children(shapes, columns, index),
+    }
+}
+
+#[inline(never)]
+fn push_absent_children(shapes: &[Shape], columns: &mut [Column], index: u32) {
+    let end = shapes[index as usize].end;
+    let mut child = index + 1;
+    while child < end {
+        push_absent(shapes, columns, child);
+        child = shapes[child as usize].end;
     }
 }
 

@@ -148,7 +148,7 @@ impl<'a> Compiler<'a> {
     fn text(&mut self, name: &str, nullable: bool) -> Result<u32, SchemaError> {
         let column = self.field(name, "u", nullable, Storage::Variable)?;
         self.plan.shapes[column as usize].text = true;
-        self.plan.ops.push(Op::Text { column });
+        self.plan.ops.push(Op::Bytes { column });
         Ok(column)
     }
 
@@ -238,6 +238,7 @@ impl<'a> Compiler<'a> {
         let column = self.field(name, "+s", nullable, Storage::Struct)?;
         let at = self.reserve_op();
         let mut compiled = Vec::with_capacity(branches.len());
+        let mut jumps = Vec::with_capacity(branches.len());
         self.children(column, |this| {
             for (branch, name) in branches.iter().zip(branch_names(branches)) {
                 let start = index(this.plan.ops.len() - at - 1);
@@ -245,16 +246,20 @@ impl<'a> Compiler<'a> {
                     Schema::Null => None,
                     branch => Some(this.value(branch, &name, true)?),
                 };
-                let end = index(this.plan.ops.len() - at - 1);
-                compiled.push(Branch { column, start, end });
+                compiled.push(Branch { column, start });
+                jumps.push(this.reserve_op());
             }
             Ok(index(branches.len() - usize::from(nullable)))
         })?;
+        let end = self.plan.ops.len();
+        for jump in jumps {
+            self.plan.ops[jump] = Op::Jump { by: index(end - jump - 1) };
+        }
         self.plan.unions.push(compiled);
         self.plan.ops[at] = Op::Union {
             column,
             branches: index(self.plan.unions.len() - 1),
-            body: index(self.plan.ops.len() - at - 1),
+            body: index(end - at - 1),
         };
         Ok(column)
     }

@@ -26,12 +26,6 @@ pub(crate) fn schema_id(message: &[u8]) -> Result<u32, FramingError> {
     }
 }
 
-/// What the messages of one schema start with.
-pub(crate) fn prefix(id: u32) -> [u8; PREFIX] {
-    let [a, b, c, d] = id.to_be_bytes();
-    [0, a, b, c, d]
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -43,6 +37,5 @@ mod tests {
         assert_eq!(schema_id(&[1, 0, 0, 0, 1]), Err(FramingError::Magic(1)));
         assert_eq!(schema_id(&[0, 0, 0, 1]), Err(FramingError::TooShort(4)));
         assert_eq!(schema_id(&[]), Err(FramingError::TooShort(0)));
-        assert_eq!(schema_id(&prefix(70_000)), Ok(70_000));
     }
 }

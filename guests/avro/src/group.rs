@@ -5,10 +5,10 @@ use weir_guest::rows::{MessageError, Origin, RowGroup};
 use crate::{
     batch::Batch,
     column::{self, Column, Used},
-    framing::{PREFIX, prefix},
+    framing::{PREFIX, schema_id},
     input::Input,
     plan::Plan,
-    run::{self, Stop},
+    run::{self, Frame, Stop},
 };
 
 /// A plan with the columns that it fills, empty between batches.
@@ -18,9 +18,8 @@ pub(crate) struct Group {
     id: u32,
     plan: Plan,
     columns: Vec<Column>,
-    rows: u32,
-    /// The message of each row; `None` as long as row `i` is message `i`.
-    origins: Option<Vec<u32>>,
+    frames: Vec<Frame>,
+    rows: Rows,
     errors: Vec<MessageError>,
     /// What the columns took for the last batch, to reserve as much at once.
     used: Vec<Used>,
@@ -35,8 +34,8 @@ impl Group {
             columns: plan.shapes.iter().map(|_| Column::default()).collect(),
             used: vec![Used::default(); plan.shapes.len()],
             plan,
-            rows: 0,
-            origins: None,
+            frames: Vec::new(),
+            rows: Rows::default(),
             errors: Vec::new(),
             used_messages: 0,
         }
@@ -57,19 +56,23 @@ impl Group {
     /// Decodes the messages from this one on, up to the first with another schema or
     /// none. Returns that one's number, or the number of messages.
     pub(crate) fn decode_run<const CHECK: bool>(&mut self, batch: &Batch<'_>, first: u32) -> u32 {
-        let prefix = prefix(self.id);
+        let (plan, columns, frames) = (&self.plan, &mut self.columns[..], &mut self.frames);
         for message in first..batch.len() {
             if !batch.is_valid(message) {
                 continue;
             }
             let (start, end) = batch.range(message);
-            if batch.bytes[start..end].first_chunk() != Some(&prefix) {
+            if schema_id(&batch.bytes[start..end]) != Ok(self.id) {
                 return message;
             }
             let input = Input::new(batch.bytes, start + PREFIX, end);
-            match run::record::<CHECK>(&self.plan, &mut self.columns, input) {
-                Ok(()) => self.add_row(message),
-                Err(stop) => self.fail(message, stop, start + PREFIX),
+            match run::record::<CHECK>(plan, columns, frames, input) {
+                Ok(()) => self.rows.add(message),
+                Err(stop) => {
+                    take_back(plan, columns, self.rows.count);
+                    let reason = reason(plan, stop, start + PREFIX);
+                    self.errors.push(MessageError { row: message, reason });
+                }
             }
         }
         batch.len()
@@ -80,45 +83,17 @@ impl Group {
         if !column::all_utf8(&self.plan.shapes, &self.columns) {
             self.decode_again_with_checks(batch);
         }
-        let rows = self.rows as usize;
+        let rows = std::mem::take(&mut self.rows);
+        let len = rows.count;
         let mut arrays = Vec::with_capacity(self.columns.len());
         for root in self.plan.roots() {
             let (shapes, columns) = (&self.plan.shapes, &mut self.columns);
-            column::finish(shapes, columns, &mut self.used, root, rows, &mut arrays);
+            column::finish(shapes, columns, &mut self.used, root, len as usize, &mut arrays);
         }
         self.used_messages = batch.len();
-        let origin = match self.origins.take() {
-            Some(messages) => Origin::Messages(messages),
-            None if self.rows == batch.len() => Origin::Identity,
-            None => Origin::Messages((0..self.rows).collect()),
-        };
-        let group = RowGroup { schema: self.id, len: self.rows, origin, arrays };
-        let group = (self.rows > 0).then_some(group);
+        let origin = rows.into_origin(batch);
+        let group = (len > 0).then_some(RowGroup { schema: self.id, len, origin, arrays });
         (group, std::mem::take(&mut self.errors))
-    }
-
-    #[inline(always)]
-    fn add_row(&mut self, message: u32) {
-        match &mut self.origins {
-            None if self.rows == message => {}
-            None => self.origins = Some((0..self.rows).chain([message]).collect()),
-            Some(origins) => origins.push(message),
-        }
-        self.rows += 1;
-    }
-
-    /// Takes back what a message left in the columns, and says why it failed.
-    #[cold]
-    fn fail(&mut self, message: u32, stop: Stop, start: usize) {
-        for root in self.plan.roots() {
-            column::truncate(&self.plan.shapes, &mut self.columns, root, self.rows as usize);
-        }
-        let (fault, byte) = (stop.fault, stop.position - start);
-        let reason = match stop.column {
-            Some(column) => format!("field `{}`, byte {byte}: {fault}", self.plan.path(column)),
-            None => format!("byte {byte}: {fault}"),
-        };
-        self.errors.push(MessageError { row: message, reason });
     }
 
     /// Finds the strings that are not UTF-8 once it is known that there are some.
@@ -135,8 +110,55 @@ impl Group {
         for (column, shape) in self.columns.iter_mut().zip(&self.plan.shapes) {
             column.clear(shape);
         }
-        self.rows = 0;
-        self.origins = None;
+        self.rows = Rows::default();
         self.errors.clear();
+    }
+}
+
+/// Which messages became rows.
+#[derive(Default)]
+struct Rows {
+    count: u32,
+    /// The message of each row; `None` as long as row `i` is message `i`.
+    origins: Option<Vec<u32>>,
+}
+
+impl Rows {
+    #[inline(always)]
+    fn add(&mut self, message: u32) {
+        match &mut self.origins {
+            None if self.count == message => {}
+            None => self.origins = Some((0..self.count).chain([message]).collect()),
+            Some(origins) => origins.push(message),
+        }
+        self.count += 1;
+    }
+
+    fn into_origin(self, batch: &Batch<'_>) -> Origin {
+        match self.origins {
+            Some(messages) => Origin::Messages(messages),
+            None if self.count == batch.len() => Origin::Identity,
+            None => Origin::Messages((0..self.count).collect()),
+        }
+    }
+}
+
+/// Takes back all but the first `rows` rows.
+#[cold]
+#[inline(never)]
+fn take_back(plan: &Plan, columns: &mut [Column], rows: u32) {
+    for root in plan.roots() {
+        column::truncate(&plan.shapes, columns, root, rows as usize);
+    }
+}
+
+/// What is wrong with a record, and where: bytes are counted from its `start`.
+#[cold]
+#[inline(never)]
+fn reason(plan: &Plan, stop: Stop, start: usize) -> String {
+    let (fault, byte) = (stop.fault, stop.position - start);
+    match stop.column {
+        Some(column) => format!("field `{}`, byte {byte}: {fault}", plan.path(column)),
+        None => format!("byte {byte}: {fault}"),
     }
 }

@@ -35,8 +35,8 @@ pub(crate) enum Op {
     Float { column: u32 },
     /// `double`: eight bytes as they are.
     Double { column: u32 },
+    /// `bytes` or `string`.
     Bytes { column: u32 },
-    Text { column: u32 },
     Fixed { column: u32, size: u32 },
     /// `symbols` is an index into [`Plan::symbols`].
     Enum { column: u32, symbols: u32 },
@@ -49,9 +49,11 @@ pub(crate) enum Op {
     Single { column: u32 },
     /// A union of null and one other branch, whose operations are the next `body`.
     Optional { column: u32, null: u32, body: u32 },
-    /// A wider union. The next `body` operations are those of all branches;
-    /// `branches` is an index into [`Plan::unions`].
+    /// A wider union. The next `body` operations are those of all branches, each with a
+    /// jump behind its last; `branches` is an index into [`Plan::unions`].
     Union { column: u32, branches: u32, body: u32 },
+    /// Skips operations.
+    Jump { by: u32 },
     /// An array, or a map as an array of keys and values. An item takes at least
     /// `item_bytes` and is decoded by the next `body` operations.
     List { column: u32, item_bytes: u32, body: u32 },
@@ -121,9 +123,8 @@ impl Symbol {
 pub(crate) struct Branch {
     /// The column of its values; `None` for null.
     pub(crate) column: Option<u32>,
-    /// Its operations, as a range of the union's body.
+    /// Where its operations start in the union's body.
     pub(crate) start: u32,
-    pub(crate) end: u32,
 }
 
 /// A compiled writer schema.

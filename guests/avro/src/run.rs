@@ -2,7 +2,7 @@
 
 use crate::{
     column::{Column, SHORT, push_absent},
-    input::{Fault, Input},
+    input::{Block, Fault, Input},
     plan::{Op, Plan},
 };
 
@@ -16,30 +16,36 @@ pub(crate) struct Stop {
     pub(crate) position: usize,
 }
 
+/// An array or map that is being decoded.
+pub(crate) struct Frame {
+    column: u32,
+    item_bytes: u32,
+    /// The operations of an item: from here to the limit, which is what they end at.
+    start: usize,
+    outer_limit: usize,
+    block: Block,
+    /// Items of the block from the current one on.
+    left: usize,
+    /// Items of this block and those before it.
+    items: usize,
+}
+
 /// Decodes one record. A failed one leaves parts of itself in the columns: the caller
 /// takes them back.
 ///
 /// With `CHECK`, strings are checked for UTF-8 one by one, so that those that are
 /// not fail their record; without, that is left to the caller.
+///
+/// One loop without calls on the way: in WebAssembly, each call costs a check of the
+/// deadline and takes the cursor out of its registers. `frames` is the call stack that
+/// it does without; it is only room, and what was in it does not matter.
 #[inline(always)]
 pub(crate) fn record<const CHECK: bool>(
     plan: &Plan,
     columns: &mut [Column],
-    input: Input<'_>,
+    frames: &mut Vec<Frame>,
+    mut input: Input<'_>,
 ) -> Result<(), Stop> {
-    let input = values::<CHECK>(plan, columns, &plan.ops, 1, input)?;
-    input.finish().map_err(|fault| Stop { fault, column: None, position: input.position() })
-}
-
-/// Decodes `count` values that `ops` describe, one after the other. Returns the input
-/// after them.
-fn values<'a, const CHECK: bool>(
-    plan: &Plan,
-    columns: &mut [Column],
-    ops: &[Op],
-    count: usize,
-    mut input: Input<'a>,
-) -> Result<Input<'a>, Stop> {
     /// What an operation on a column gave; a fault ends the record.
     macro_rules! or_stop {
         ($column:expr, $result:expr) => {
@@ -49,9 +55,13 @@ fn values<'a, const CHECK: bool>(
             }
         };
     }
-    for _ in 0..count {
-        let mut at = 0;
-        while let Some(op) = ops.get(at) {
+    let ops = &plan.ops[..];
+    let mut at = 0;
+    let mut limit = ops.len();
+    frames.clear();
+    loop {
+        while at < limit {
+            let op = &ops[at];
             at += 1;
             match *op {
                 Op::Boolean { column } => {
@@ -78,14 +88,8 @@ fn values<'a, const CHECK: bool>(
                     columns[column as usize].push(value);
                 }
                 Op::Bytes { column } => {
-                    or_stop!(column, bytes::<false>(&mut columns[column as usize], &mut input));
-                }
-                Op::Text { column } => {
-                    or_stop!(column, bytes::<CHECK>(&mut columns[column as usize], &mut input));
-                }
-                Op::Fixed { column, size } => {
-                    let value = or_stop!(column, input.take(size as usize));
-                    columns[column as usize].push_slice(value);
+                    let check = CHECK && plan.shapes[column as usize].text;
+                    or_stop!(column, bytes(&mut columns[column as usize], &mut input, check));
                 }
                 Op::Enum { column, symbols } => {
                     let symbols = &plan.symbols[symbols as usize];
@@ -93,27 +97,6 @@ fn values<'a, const CHECK: bool>(
                     let symbol = usize::try_from(index).ok().and_then(|index| symbols.get(index));
                     let symbol = or_stop!(column, symbol.ok_or(Fault::EnumIndex));
                     or_stop!(column, symbol.push(&mut columns[column as usize]));
-                }
-                Op::Decimal { column, decimal } => {
-                    let decimal = &plan.decimals[decimal as usize];
-                    let length = match decimal.size {
-                        Some(size) => size as usize,
-                        None => or_stop!(column, input.length()),
-                    };
-                    let value = or_stop!(column, input.take(length));
-                    or_stop!(column, decimal.push(value, &mut columns[column as usize]));
-                }
-                Op::Duration { column } => {
-                    let value = or_stop!(column, input.array().and_then(duration));
-                    columns[column as usize].push(value);
-                }
-                Op::Json { column, node } => {
-                    input = json(plan, columns, (column, node), input)?;
-                }
-                Op::Single { column } => {
-                    if or_stop!(column, input.long()) != 0 {
-                        return Err(stop(Fault::UnionBranch, column, &input));
-                    }
                 }
                 Op::Optional { column, null, body } => {
                     let branch = or_stop!(column, input.long());
@@ -126,45 +109,80 @@ fn values<'a, const CHECK: bool>(
                         return Err(stop(Fault::UnionBranch, column, &input));
                     }
                 }
-                Op::Union { column, branches, body } => {
-                    let body = &ops[at..at + body as usize];
-                    at += body.len();
-                    input = union::<CHECK>(plan, columns, (column, branches), body, input)?;
+                Op::Union { .. } => {
+                    let skip;
+                    (input, skip) = branch(plan, columns, *op, input)?;
+                    at += skip;
                 }
-                Op::List { column, item_bytes, body } => {
-                    let body = &ops[at..at + body as usize];
-                    at += body.len();
+                Op::Jump { by } => at += by as usize,
+                Op::Single { .. }
+                | Op::Fixed { .. }
+                | Op::Decimal { .. }
+                | Op::Duration { .. }
+                | Op::Json { .. } => input = uncommon(plan, columns, *op, input)?,
+                Op::List { column, item_bytes: 0, .. } => {
                     let mut items = 0;
-                    while let Some(block) = or_stop!(column, input.block(item_bytes)) {
-                        if !body.is_empty() {
-                            input = values::<CHECK>(plan, columns, body, block.count, input)?;
-                        }
+                    while let Some(block) = or_stop!(column, input.block(0)) {
                         or_stop!(column, block.check(&input));
                         items += block.count;
                     }
                     or_stop!(column, columns[column as usize].push_list(items));
                 }
+                Op::List { column, item_bytes, body } => {
+                    let Some(block) = or_stop!(column, input.block(item_bytes)) else {
+                        or_stop!(column, columns[column as usize].push_list(0));
+                        at += body as usize;
+                        continue;
+                    };
+                    let (left, items) = (block.count, block.count);
+                    frames.push(Frame { column, item_bytes, start: at, outer_limit: limit, block, left, items });
+                    limit = at + body as usize;
+                }
             }
         }
+        let Some(frame) = frames.last_mut() else {
+            break;
+        };
+        frame.left -= 1;
+        if frame.left > 0 {
+            at = frame.start;
+            continue;
+        }
+        let column = frame.column;
+        or_stop!(column, frame.block.check(&input));
+        if let Some(block) = or_stop!(column, input.block(frame.item_bytes)) {
+            at = frame.start;
+            frame.block = block;
+            frame.left = block.count;
+            frame.items += block.count;
+        } else {
+            or_stop!(column, columns[column as usize].push_list(frame.items));
+            limit = frame.outer_limit;
+            frames.pop();
+        }
     }
-    Ok(input)
+    input.finish().map_err(|fault| Stop { fault, column: None, position: input.position() })
 }
 
+/// Reads which branch of a wide union a value has, and appends to the columns of the
+/// others. Returns how many operations to skip.
 #[inline(never)]
-fn union<'a, const CHECK: bool>(
+fn branch<'a>(
     plan: &Plan,
     columns: &mut [Column],
-    (column, branches): (u32, u32),
-    body: &[Op],
+    op: Op,
     mut input: Input<'a>,
-) -> Result<Input<'a>, Stop> {
+) -> Result<(Input<'a>, usize), Stop> {
+    let Op::Union { column, branches, body } = op else {
+        return Ok((input, 0));
+    };
     let branches = &plan.unions[branches as usize];
     let index = input.long().map_err(|fault| stop(fault, column, &input))?;
     let chosen = usize::try_from(index).ok().and_then(|index| branches.get(index));
     let chosen = chosen.ok_or_else(|| stop(Fault::UnionBranch, column, &input))?;
     let Some(value) = chosen.column else {
         push_absent(&plan.shapes, columns, column);
-        return Ok(input);
+        return Ok((input, body as usize));
     };
     if plan.shapes[column as usize].nullable {
         columns[column as usize].valid.push(1);
@@ -176,30 +194,52 @@ fn union<'a, const CHECK: bool>(
             push_absent(&plan.shapes, columns, other);
         }
     }
-    let body = &body[chosen.start as usize..chosen.end as usize];
-    values::<CHECK>(plan, columns, body, 1, input)
+    Ok((input, chosen.start as usize))
 }
 
+/// What is rare, or costly in itself: kept apart, so that the registers go to the rest.
 #[inline(never)]
-fn json<'a>(
+fn uncommon<'a>(
     plan: &Plan,
     columns: &mut [Column],
-    (column, node): (u32, u32),
+    op: Op,
     mut input: Input<'a>,
 ) -> Result<Input<'a>, Stop> {
-    let mut text = String::new();
-    let written = plan.grammar.write(node, &mut input, &mut text);
-    written
-        .and_then(|()| columns[column as usize].push_bytes(text.as_bytes()))
-        .map_err(|fault| stop(fault, column, &input))?;
-    Ok(input)
+    let (at, result) = match op {
+        Op::Fixed { column, size } => {
+            let value = input.take(size as usize);
+            (column, value.map(|value| columns[column as usize].push_slice(value)))
+        }
+        Op::Decimal { column, decimal } => {
+            let decimal = &plan.decimals[decimal as usize];
+            (column, decimal.read(&mut input, &mut columns[column as usize]))
+        }
+        Op::Duration { column } => {
+            let value = input.array().and_then(duration);
+            (column, value.map(|value| columns[column as usize].push(value)))
+        }
+        Op::Json { column, node } => {
+            let mut text = String::new();
+            let written = plan.grammar.write(node, &mut input, &mut text);
+            (column, written.and_then(|()| columns[column as usize].push_bytes(text.as_bytes())))
+        }
+        Op::Single { column } => {
+            let branch = input.long();
+            (column, branch.and_then(|branch| if branch == 0 { Ok(()) } else { Err(Fault::UnionBranch) }))
+        }
+        _ => return Ok(input),
+    };
+    match result {
+        Ok(()) => Ok(input),
+        Err(fault) => Err(stop(fault, at, &input)),
+    }
 }
 
 #[inline(always)]
-fn bytes<const CHECK: bool>(column: &mut Column, input: &mut Input<'_>) -> Result<(), Fault> {
+fn bytes(column: &mut Column, input: &mut Input<'_>, check: bool) -> Result<(), Fault> {
     let length = input.length()?;
     let (value, wide) = input.take_wide::<SHORT>(length)?;
-    if CHECK && std::str::from_utf8(value).is_err() {
+    if check && std::str::from_utf8(value).is_err() {
         return Err(Fault::Utf8);
     }
     match wide {
