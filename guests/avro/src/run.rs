@@ -36,9 +36,11 @@ pub(crate) struct Frame {
 /// With `CHECK`, strings are checked for UTF-8 one by one, so that those that are
 /// not fail their record; without, that is left to the caller.
 ///
-/// One loop without calls on the way: in WebAssembly, each call costs a check of the
-/// deadline and takes the cursor out of its registers. `frames` is the call stack that
-/// it does without; it is only room, and what was in it does not matter.
+/// One loop without calls on the way: in WebAssembly, each call, and each turn of a
+/// loop, costs a check of the deadline, and a call takes the cursor out of its registers.
+/// So there are two steps a turn (with a `break` between them: around an `if`, LLVM makes
+/// them one again, which costs a fifth of the speed), and `frames` in place of a call stack; it is only
+/// room, and what was in it does not matter.
 #[inline(always)]
 pub(crate) fn record<const CHECK: bool>(
     plan: &Plan,
@@ -46,99 +48,16 @@ pub(crate) fn record<const CHECK: bool>(
     frames: &mut Vec<Frame>,
     mut input: Input<'_>,
 ) -> Result<(), Stop> {
-    /// What an operation on a column gave; a fault ends the record.
-    macro_rules! or_stop {
-        ($column:expr, $result:expr) => {
-            match $result {
-                Ok(value) => value,
-                Err(fault) => return Err(stop(fault, $column, &input)),
-            }
-        };
-    }
-    let ops = &plan.ops[..];
     let mut at = 0;
-    let mut limit = ops.len();
+    let mut limit = plan.ops.len();
     frames.clear();
     loop {
         while at < limit {
-            let op = &ops[at];
-            at += 1;
-            match *op {
-                Op::Boolean { column } => {
-                    let value = or_stop!(column, input.byte());
-                    if value > 1 {
-                        return Err(stop(Fault::Boolean, column, &input));
-                    }
-                    columns[column as usize].push([value]);
-                }
-                Op::Int { column } => {
-                    let value = or_stop!(column, input.int());
-                    columns[column as usize].push(value.to_le_bytes());
-                }
-                Op::Long { column } => {
-                    let value = or_stop!(column, input.long());
-                    columns[column as usize].push(value.to_le_bytes());
-                }
-                Op::Float { column } => {
-                    let value: [u8; 4] = or_stop!(column, input.array());
-                    columns[column as usize].push(value);
-                }
-                Op::Double { column } => {
-                    let value: [u8; 8] = or_stop!(column, input.array());
-                    columns[column as usize].push(value);
-                }
-                Op::Bytes { column } => {
-                    let check = CHECK && plan.shapes[column as usize].text;
-                    or_stop!(column, bytes(&mut columns[column as usize], &mut input, check));
-                }
-                Op::Enum { column, symbols } => {
-                    let symbols = &plan.symbols[symbols as usize];
-                    let index = or_stop!(column, input.int());
-                    let symbol = usize::try_from(index).ok().and_then(|index| symbols.get(index));
-                    let symbol = or_stop!(column, symbol.ok_or(Fault::EnumIndex));
-                    or_stop!(column, symbol.push(&mut columns[column as usize]));
-                }
-                Op::Optional { column, null, body } => {
-                    let branch = or_stop!(column, input.long());
-                    if branch == i64::from(null) {
-                        push_absent(&plan.shapes, columns, column);
-                        at += body as usize;
-                    } else if branch == 1 - i64::from(null) {
-                        columns[column as usize].valid.push(1);
-                    } else {
-                        return Err(stop(Fault::UnionBranch, column, &input));
-                    }
-                }
-                Op::Union { .. } => {
-                    let skip;
-                    (input, skip) = branch(plan, columns, *op, input)?;
-                    at += skip;
-                }
-                Op::Jump { by } => at += by as usize,
-                Op::Single { .. }
-                | Op::Fixed { .. }
-                | Op::Decimal { .. }
-                | Op::Duration { .. }
-                | Op::Json { .. } => input = uncommon(plan, columns, *op, input)?,
-                Op::List { column, item_bytes: 0, .. } => {
-                    let mut items = 0;
-                    while let Some(block) = or_stop!(column, input.block(0)) {
-                        or_stop!(column, block.check(&input));
-                        items += block.count;
-                    }
-                    or_stop!(column, columns[column as usize].push_list(items));
-                }
-                Op::List { column, item_bytes, body } => {
-                    let Some(block) = or_stop!(column, input.block(item_bytes)) else {
-                        or_stop!(column, columns[column as usize].push_list(0));
-                        at += body as usize;
-                        continue;
-                    };
-                    let (left, items) = (block.count, block.count);
-                    frames.push(Frame { column, item_bytes, start: at, outer_limit: limit, block, left, items });
-                    limit = at + body as usize;
-                }
+            step::<CHECK>(plan, columns, frames, &mut input, &mut at, &mut limit)?;
+            if at >= limit {
+                break;
             }
+            step::<CHECK>(plan, columns, frames, &mut input, &mut at, &mut limit)?;
         }
         let Some(frame) = frames.last_mut() else {
             break;
@@ -149,19 +68,121 @@ pub(crate) fn record<const CHECK: bool>(
             continue;
         }
         let column = frame.column;
-        or_stop!(column, frame.block.check(&input));
-        if let Some(block) = or_stop!(column, input.block(frame.item_bytes)) {
+        let checked = frame.block.check(&input);
+        let next = checked.and_then(|()| input.block(frame.item_bytes));
+        if let Some(block) = next.map_err(|fault| stop(fault, column, &input))? {
             at = frame.start;
             frame.block = block;
             frame.left = block.count;
             frame.items += block.count;
         } else {
-            or_stop!(column, columns[column as usize].push_list(frame.items));
+            let pushed = columns[column as usize].push_list(frame.items);
+            pushed.map_err(|fault| stop(fault, column, &input))?;
             limit = frame.outer_limit;
             frames.pop();
         }
     }
     input.finish().map_err(|fault| Stop { fault, column: None, position: input.position() })
+}
+
+/// Does the operation at `at`, which is below `limit`.
+#[inline(always)]
+fn step<const CHECK: bool>(
+    plan: &Plan,
+    columns: &mut [Column],
+    frames: &mut Vec<Frame>,
+    input: &mut Input<'_>,
+    at: &mut usize,
+    limit: &mut usize,
+) -> Result<(), Stop> {
+    /// What an operation on a column gave; a fault ends the record.
+    macro_rules! or_stop {
+        ($column:expr, $result:expr) => {
+            match $result {
+                Ok(value) => value,
+                Err(fault) => return Err(stop(fault, $column, input)),
+            }
+        };
+    }
+    let op = &plan.ops[*at];
+    *at += 1;
+    match *op {
+        Op::Boolean { column } => {
+            let value = or_stop!(column, input.byte());
+            if value > 1 {
+                return Err(stop(Fault::Boolean, column, input));
+            }
+            columns[column as usize].push([value]);
+        }
+        Op::Int { column } => {
+            let value = or_stop!(column, input.int());
+            columns[column as usize].push(value.to_le_bytes());
+        }
+        Op::Long { column } => {
+            let value = or_stop!(column, input.long());
+            columns[column as usize].push(value.to_le_bytes());
+        }
+        Op::Float { column } => {
+            let value: [u8; 4] = or_stop!(column, input.array());
+            columns[column as usize].push(value);
+        }
+        Op::Double { column } => {
+            let value: [u8; 8] = or_stop!(column, input.array());
+            columns[column as usize].push(value);
+        }
+        Op::Bytes { column } => {
+            let check = CHECK && plan.shapes[column as usize].text;
+            or_stop!(column, bytes(&mut columns[column as usize], input, check));
+        }
+        Op::Enum { column, symbols } => {
+            let symbols = &plan.symbols[symbols as usize];
+            let index = or_stop!(column, input.int());
+            let symbol = usize::try_from(index).ok().and_then(|index| symbols.get(index));
+            let symbol = or_stop!(column, symbol.ok_or(Fault::EnumIndex));
+            or_stop!(column, symbol.push(&mut columns[column as usize]));
+        }
+        Op::Optional { column, null, body } => {
+            let branch = or_stop!(column, input.long());
+            if branch == i64::from(null) {
+                push_absent(&plan.shapes, columns, column);
+                *at += body as usize;
+            } else if branch == 1 - i64::from(null) {
+                columns[column as usize].valid.push(1);
+            } else {
+                return Err(stop(Fault::UnionBranch, column, input));
+            }
+        }
+        Op::Union { .. } => {
+            let skip;
+            (*input, skip) = branch(plan, columns, *op, *input)?;
+            *at += skip;
+        }
+        Op::Jump { by } => *at += by as usize,
+        Op::Single { .. }
+        | Op::Fixed { .. }
+        | Op::Decimal { .. }
+        | Op::Duration { .. }
+        | Op::Json { .. } => *input = uncommon(plan, columns, *op, *input)?,
+        Op::List { column, item_bytes: 0, .. } => {
+            let mut items = 0;
+            while let Some(block) = or_stop!(column, input.block(0)) {
+                or_stop!(column, block.check(input));
+                items += block.count;
+            }
+            or_stop!(column, columns[column as usize].push_list(items));
+        }
+        Op::List { column, item_bytes, body } => {
+            let Some(block) = or_stop!(column, input.block(item_bytes)) else {
+                or_stop!(column, columns[column as usize].push_list(0));
+                *at += body as usize;
+                return Ok(());
+            };
+            let (left, items) = (block.count, block.count);
+            frames.push(Frame { column, item_bytes, start: *at, outer_limit: *limit, block, left, items });
+            *limit = *at + body as usize;
+        }
+    }
+    Ok(())
 }
 
 /// Reads which branch of a wide union a value has, and appends to the columns of the
