@@ -1,6 +1,7 @@
 //! weir
 
 pub mod batch;
+pub mod bench;
 pub mod cli;
 pub mod config;
 pub mod demo;

@@ -146,7 +146,7 @@ pub(crate) fn run(config: &SourceConfig, links: Links) -> Result<(), SourceError
     outcome.and(committed)
 }
 
-fn client_config(config: &SourceConfig) -> ClientConfig {
+pub(crate) fn client_config(config: &SourceConfig) -> ClientConfig {
     let mut client = ClientConfig::new();
     for (key, value) in &config.librdkafka.0 {
         client.set(key, value);

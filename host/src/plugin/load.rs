@@ -337,7 +337,7 @@ impl Plugin {
 }
 
 /// Makes a component of a core module; `None` when the bytes are a component already.
-fn component(bytes: &[u8]) -> Result<Option<Vec<u8>>, String> {
+pub(super) fn component(bytes: &[u8]) -> Result<Option<Vec<u8>>, String> {
     if !bytes.starts_with(b"\0asm") {
         let start: String = String::from_utf8_lossy(&bytes[..bytes.len().min(24)]).into_owned();
         return Err(format!(
