@@ -32,4 +32,5 @@ pub(crate) mod consumer_interceptor {
     });
 }
 
+pub(crate) use consumer_interceptor::weir::connector::interception;
 pub(crate) use deserializer::weir::connector::{log, messages, metrics, rows, schemas, types};

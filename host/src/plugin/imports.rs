@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use wasmtime::component::{HasSelf, Linker};
 use wasmtime::{Engine, ResourceLimiter, Result, StoreContextMut};
 
-use super::bindings::{log, metrics, rows, schemas, types};
+use super::bindings::{interception, log, metrics, rows, schemas, types};
 use super::engine::EPOCH_TICK;
 use super::messages;
 use crate::batch::MessageBatch;
@@ -114,6 +114,7 @@ pub(super) fn linker(engine: &Engine) -> Result<Linker<HostState>> {
     // Interfaces of types alone, which components import for their names.
     types::add_to_linker::<_, HasSelf<HostState>>(&mut linker, |state| state)?;
     rows::add_to_linker::<_, HasSelf<HostState>>(&mut linker, |state| state)?;
+    interception::add_to_linker::<_, HasSelf<HostState>>(&mut linker, |state| state)?;
     let mut schemas = linker.instance("weir:connector/schemas@0.1.0")?;
     schemas.func_wrap("by-id", |store, (id,): (u32,)| {
         Ok((fetch(store, |source| source.by_id(id))?,))
@@ -178,6 +179,7 @@ fn no_rights(interface: &str) -> wasmtime::Error {
 
 impl types::Host for HostState {}
 impl rows::Host for HostState {}
+impl interception::Host for HostState {}
 
 impl log::Host for HostState {
     fn log(&mut self, level: log::Level, message: String) -> Result<()> {

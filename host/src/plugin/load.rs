@@ -20,10 +20,11 @@ const FILE_MAX: u64 = 256 << 20;
 /// What describes itself as a package of weir's.
 const PACKAGE: &str = "weir:connector/";
 /// The interfaces that weir answers.
-const PROVIDED: [&str; 6] = [
+const PROVIDED: [&str; 7] = [
     messages::INTERFACE,
     "weir:connector/types@0.1.0",
     "weir:connector/rows@0.1.0",
+    "weir:connector/interception@0.1.0",
     "weir:connector/schemas@0.1.0",
     "weir:connector/log@0.1.0",
     "weir:connector/metrics@0.1.0",
