@@ -101,15 +101,18 @@ impl MessageBatch {
     pub fn payload_bytes(&self) -> usize {
         self.keys.column.bytes.len()
             + self.values.column.bytes.len()
-            + self.headers.as_ref().map_or(0, |h| {
-                h.names.bytes.len() + h.values.column.bytes.len()
-            })
+            + self
+                .headers
+                .as_ref()
+                .map_or(0, |h| h.names.bytes.len() + h.values.column.bytes.len())
     }
 
     /// Number of null values.
     #[must_use]
     pub fn tombstones(&self) -> usize {
-        (0..self.len()).filter(|&row| !self.values.is_valid(row)).count()
+        (0..self.len())
+            .filter(|&row| !self.values.is_valid(row))
+            .count()
     }
 
     /// A batch of only these rows, in this order.
@@ -121,7 +124,12 @@ impl MessageBatch {
         let mut selected = BatchBuilder::new(self.source.clone(), Capacity::default());
         selected.timestamp_type = self.timestamp_type;
         for &row in rows {
-            let fits = selected.push(self.offsets[row], self.timestamps[row], self.keys.get(row), self.values.get(row));
+            let fits = selected.push(
+                self.offsets[row],
+                self.timestamps[row],
+                self.keys.get(row),
+                self.values.get(row),
+            );
             debug_assert!(fits, "a part of a batch is not larger than the batch");
             if let Some(headers) = &self.headers {
                 for header in headers.of(row) {
@@ -211,7 +219,11 @@ impl BatchBuilder {
             timestamps: Vec::with_capacity(capacity.rows),
             keys: ColumnBuilder::new(capacity.rows, capacity.key_bytes),
             values: ColumnBuilder::new(capacity.rows, capacity.value_bytes),
-            header_rows: Vec::with_capacity(if capacity.headers > 0 { capacity.rows + 1 } else { 0 }),
+            header_rows: Vec::with_capacity(if capacity.headers > 0 {
+                capacity.rows + 1
+            } else {
+                0
+            }),
             header_names: ColumnBuilder::new(capacity.headers, capacity.header_bytes),
             header_values: ColumnBuilder::new(capacity.headers, capacity.header_bytes),
         }
@@ -232,7 +244,10 @@ impl BatchBuilder {
     /// Bytes of keys, values and headers so far.
     #[must_use]
     pub fn payload_bytes(&self) -> usize {
-        self.keys.bytes.len() + self.values.bytes.len() + self.header_names.bytes.len() + self.header_values.bytes.len()
+        self.keys.bytes.len()
+            + self.values.bytes.len()
+            + self.header_names.bytes.len()
+            + self.header_values.bytes.len()
     }
 
     /// Adds a message; its headers follow by [`BatchBuilder::push_header`].
@@ -240,7 +255,13 @@ impl BatchBuilder {
     /// Returns false, and adds nothing, when a column would grow past 4 GiB: finish
     /// this batch and start the next.
     #[must_use]
-    pub fn push(&mut self, offset: i64, timestamp: i64, key: Option<&[u8]>, value: Option<&[u8]>) -> bool {
+    pub fn push(
+        &mut self,
+        offset: i64,
+        timestamp: i64,
+        key: Option<&[u8]>,
+        value: Option<&[u8]>,
+    ) -> bool {
         if !self.keys.has_room(key) || !self.values.has_room(value) {
             return false;
         }
@@ -273,7 +294,11 @@ impl BatchBuilder {
             key_bytes: self.keys.bytes.len(),
             value_bytes: self.values.bytes.len(),
             headers: self.header_names.count() as usize,
-            header_bytes: self.header_names.bytes.len().max(self.header_values.bytes.len()),
+            header_bytes: self
+                .header_names
+                .bytes
+                .len()
+                .max(self.header_values.bytes.len()),
         };
         (self.finish(), capacity)
     }
@@ -282,7 +307,8 @@ impl BatchBuilder {
     #[must_use]
     pub fn finish(mut self) -> MessageBatch {
         let headers = (self.header_names.count() > 0).then(|| {
-            self.header_rows.resize(self.offsets.len() + 1, self.header_names.count());
+            self.header_rows
+                .resize(self.offsets.len() + 1, self.header_names.count());
             Headers {
                 row_offsets: Arc::new(self.header_rows),
                 names: self.header_names.finish().column,
@@ -313,14 +339,21 @@ impl ColumnBuilder {
     fn new(rows: usize, bytes: usize) -> Self {
         let mut offsets = Vec::with_capacity(rows + 1);
         offsets.push(0);
-        ColumnBuilder { offsets, bytes: Vec::with_capacity(bytes), nulls: Vec::new() }
+        ColumnBuilder {
+            offsets,
+            bytes: Vec::with_capacity(bytes),
+            nulls: Vec::new(),
+        }
     }
 
     fn has_room(&self, value: Option<&[u8]>) -> bool {
         u32::try_from(self.bytes.len() + value.map_or(0, <[u8]>::len)).is_ok()
     }
 
-    #[expect(clippy::cast_possible_truncation, reason = "fewer than 2^32 rows and bytes: see has_room")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "fewer than 2^32 rows and bytes: see has_room"
+    )]
     fn push(&mut self, value: Option<&[u8]>) {
         match value {
             Some(value) => self.bytes.extend_from_slice(value),
@@ -329,7 +362,10 @@ impl ColumnBuilder {
         self.offsets.push(self.bytes.len() as u32);
     }
 
-    #[expect(clippy::cast_possible_truncation, reason = "fewer than 2^32 rows: each takes room in a u32 column")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "fewer than 2^32 rows: each takes room in a u32 column"
+    )]
     fn count(&self) -> u32 {
         self.offsets.len() as u32 - 1
     }
@@ -344,7 +380,10 @@ impl ColumnBuilder {
             Arc::new(bits)
         });
         NullableColumn {
-            column: BinaryColumn { offsets: Arc::new(self.offsets), bytes: Arc::new(self.bytes) },
+            column: BinaryColumn {
+                offsets: Arc::new(self.offsets),
+                bytes: Arc::new(self.bytes),
+            },
             validity,
         }
     }
@@ -355,7 +394,10 @@ mod tests {
     use super::*;
 
     fn source() -> TopicPartition {
-        TopicPartition { topic: "orders".into(), partition: 3 }
+        TopicPartition {
+            topic: "orders".into(),
+            partition: 3,
+        }
     }
 
     fn sample() -> MessageBatch {
@@ -386,10 +428,12 @@ mod tests {
         let b = sample();
         let h = b.headers.as_ref().expect("has headers");
         assert_eq!(*h.row_offsets, vec![0, 0, 2, 2, 3]);
-        assert_eq!(h.of(1).map(|i| (h.names.get(i), h.values.get(i))).collect::<Vec<_>>(), [
-            (&b"a"[..], Some(&b"1"[..])),
-            (&b"a"[..], None),
-        ]);
+        assert_eq!(
+            h.of(1)
+                .map(|i| (h.names.get(i), h.values.get(i)))
+                .collect::<Vec<_>>(),
+            [(&b"a"[..], Some(&b"1"[..])), (&b"a"[..], None),]
+        );
         assert_eq!(h.names.get(2), b"\xff");
         assert_eq!(h.values.get(2), Some(&b""[..]));
     }

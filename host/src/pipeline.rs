@@ -120,7 +120,10 @@ pub(crate) struct Failure(Arc<Mutex<Option<PipelineError>>>);
 impl Failure {
     /// Keeps the error, unless there is one, and asks the pipeline to stop.
     pub(crate) fn report(&self, error: PipelineError, stop: &Stop) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get_or_insert(error);
         stop.request();
     }
 
@@ -132,7 +135,9 @@ impl Failure {
 /// The default of [`Parts::workers`] on this machine.
 #[must_use]
 pub fn default_workers() -> usize {
-    std::thread::available_parallelism().map_or(1, usize::from).min(WORKERS_MAX)
+    std::thread::available_parallelism()
+        .map_or(1, usize::from)
+        .min(WORKERS_MAX)
 }
 
 /// Starts a pipeline.
@@ -175,21 +180,37 @@ pub fn start(config: &PipelineConfig, parts: Parts) -> Result<Running, PipelineE
         }
     };
     others.push(("sink", spawn("weir-sink", run_sink)));
-    let links = Links { batches, delivered, stop: stop.clone(), progress: Arc::clone(&progress) };
+    let links = Links {
+        batches,
+        delivered,
+        stop: stop.clone(),
+        progress: Arc::clone(&progress),
+    };
     let source_config = config.source.clone();
     let source = spawn("weir-source", move || run_source(&source_config, links));
-    Ok(Running { stop, progress, failure, source, others })
+    Ok(Running {
+        stop,
+        progress,
+        failure,
+        source,
+        others,
+    })
 }
 
 fn open(plugins: &Plugins, schemas: &Arc<dyn SchemaSource>) -> Result<worker::Stages, OpenError> {
     let interceptors = plugins
         .interceptors
         .iter()
-        .map(|(plugin, options)| ConsumerInterceptor::open(plugin, options, Arc::clone(schemas), plugins.limits))
+        .map(|(plugin, options)| {
+            ConsumerInterceptor::open(plugin, options, Arc::clone(schemas), plugins.limits)
+        })
         .collect::<Result<_, _>>()?;
     let (plugin, options) = &plugins.deserializer;
     let deserializer = Deserializer::open(plugin, options, Arc::clone(schemas), plugins.limits)?;
-    Ok(worker::Stages { interceptors, deserializer })
+    Ok(worker::Stages {
+        interceptors,
+        deserializer,
+    })
 }
 
 fn spawn<T: Send + 'static>(name: &str, run: impl FnOnce() -> T + Send + 'static) -> JoinHandle<T> {
@@ -223,17 +244,19 @@ impl Running {
     /// # Errors
     /// See [`PipelineError`]; the first one that occurred.
     pub fn wait(self) -> Result<(), PipelineError> {
-        let source = self.source.join();
         let mut panicked = None;
+        let source = self.source.join().unwrap_or_else(|_| {
+            panicked = Some(PipelineError::Panicked("source"));
+            Ok(())
+        });
         for (name, thread) in self.others {
             if thread.join().is_err() {
                 panicked = Some(PipelineError::Panicked(name));
             }
         }
-        let source = source.unwrap_or(Ok(())).map_err(PipelineError::from);
         match self.failure.take().or(panicked) {
             Some(failure) => Err(failure),
-            None => source,
+            None => Ok(source?),
         }
     }
 }

@@ -70,24 +70,43 @@ impl Progress {
     /// All assigned partitions.
     #[must_use]
     pub fn partitions(&self) -> BTreeMap<TopicPartition, PartitionProgress> {
-        self.partitions.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.partitions
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     pub(crate) fn add_plugin_time(&self, time: Duration) {
-        self.plugin_nanos.add(usize::try_from(time.as_nanos()).unwrap_or(usize::MAX));
+        self.plugin_nanos
+            .add(usize::try_from(time.as_nanos()).unwrap_or(usize::MAX));
     }
 
     pub(crate) fn assign(&self, source: TopicPartition, progress: PartitionProgress) {
-        self.partitions.lock().unwrap_or_else(PoisonError::into_inner).insert(source, progress);
+        self.partitions
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(source, progress);
     }
 
-    pub(crate) fn update(&self, source: &TopicPartition, change: impl FnOnce(&mut PartitionProgress)) {
-        if let Some(progress) = self.partitions.lock().unwrap_or_else(PoisonError::into_inner).get_mut(source) {
+    pub(crate) fn update(
+        &self,
+        source: &TopicPartition,
+        change: impl FnOnce(&mut PartitionProgress),
+    ) {
+        if let Some(progress) = self
+            .partitions
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get_mut(source)
+        {
             change(progress);
         }
     }
 
     pub(crate) fn revoke(&self, source: &TopicPartition) {
-        self.partitions.lock().unwrap_or_else(PoisonError::into_inner).remove(source);
+        self.partitions
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(source);
     }
 }

@@ -6,6 +6,8 @@
 //! records ◄── read           what either of them holds
 //! registry::Registry         a schema registry over HTTP, with a fault switch
 //! python::PythonPeer         confluent-kafka's own serializers
+//!
+//! weir::Project  ─► weir::Running ─► weir::Finished     the command, as its users run it
 //! ```
 //!
 //! These are helpers of tests: a peer that is not installed is an
@@ -22,8 +24,12 @@
 //! ```
 
 pub mod avro;
+mod broker;
+pub mod groups;
+pub mod guest;
 pub mod kafka;
 pub mod mock;
+pub mod orders;
 mod ports;
 pub mod python;
 pub mod records;
@@ -31,5 +37,7 @@ pub mod registry;
 mod script;
 mod unavailable;
 mod watched;
+pub mod weir;
 
+pub use broker::Broker;
 pub use unavailable::{Unavailable, available};

@@ -41,6 +41,18 @@ impl Watched {
         Self { child, watcher }
     }
 
+    /// The child, for its pipes and its id.
+    pub(crate) fn child(&mut self) -> &mut Child {
+        &mut self.child
+    }
+
+    /// Sends the child a signal, if it still runs.
+    pub(crate) fn signal(&mut self, signal: Signal) {
+        if self.ended().is_none() {
+            let _ = kill_process(Pid::from_child(&self.child), signal);
+        }
+    }
+
     /// How the child ended, if it did.
     pub(crate) fn ended(&mut self) -> Option<ExitStatus> {
         self.child.try_wait().expect("the child can be waited for")

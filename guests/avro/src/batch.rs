@@ -30,7 +30,9 @@ impl<'a> Batch<'a> {
     ) -> Result<Self, BatchShapeError> {
         let fits = offsets.first() == Some(&0)
             && offsets.is_sorted()
-            && offsets.last().is_some_and(|end| *end as usize == bytes.len());
+            && offsets
+                .last()
+                .is_some_and(|end| *end as usize == bytes.len());
         if !fits {
             return Err(BatchShapeError::Offsets);
         }
@@ -39,7 +41,12 @@ impl<'a> Batch<'a> {
             return Err(BatchShapeError::Validity);
         }
         let len = u32::try_from(messages).map_err(|_| BatchShapeError::Offsets)?;
-        Ok(Self { len, offsets, bytes, validity })
+        Ok(Self {
+            len,
+            offsets,
+            bytes,
+            validity,
+        })
     }
 
     /// Number of messages.
@@ -65,6 +72,7 @@ impl<'a> Batch<'a> {
     #[inline(always)]
     pub(crate) fn is_valid(&self, message: u32) -> bool {
         let at = message as usize;
-        self.validity.is_none_or(|bits| bits[at / 8] >> (at % 8) & 1 == 1)
+        self.validity
+            .is_none_or(|bits| bits[at / 8] >> (at % 8) & 1 == 1)
     }
 }

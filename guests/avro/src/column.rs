@@ -334,7 +334,9 @@ mod tests {
     #[test]
     fn bits_are_packed_least_significant_first() {
         for len in 0..40 {
-            let bytes: Vec<u8> = (0..len).map(|i| u8::from(i % 3 == 0 || i % 7 == 2)).collect();
+            let bytes: Vec<u8> = (0..len)
+                .map(|i| u8::from(i % 3 == 0 || i % 7 == 2))
+                .collect();
             let bits = pack_bits(&bytes);
             assert_eq!(bits.len(), bytes.len().div_ceil(8));
             for (i, byte) in bytes.iter().enumerate() {
@@ -345,7 +347,10 @@ mod tests {
 
     #[test]
     fn a_character_that_spans_two_values_is_not_utf8() {
-        let shape = Shape { text: true, ..Shape::new(Storage::Variable, false, 0) };
+        let shape = Shape {
+            text: true,
+            ..Shape::new(Storage::Variable, false, 0)
+        };
         let mut column = Column::default();
         column.clear(&shape);
         assert_eq!(column.push_bytes(&"ä".as_bytes()[..1]), Ok(()));

@@ -72,11 +72,19 @@ struct Compiler<'a> {
 impl<'a> Compiler<'a> {
     /// Adds the column of a value, those below it, and its operations. `nullable` says
     /// that the caller keeps the column's validity. Returns the column.
-    fn value(&mut self, schema: &'a Schema, name: &str, nullable: bool) -> Result<u32, SchemaError> {
+    fn value(
+        &mut self,
+        schema: &'a Schema,
+        name: &str,
+        nullable: bool,
+    ) -> Result<u32, SchemaError> {
         use Storage::{Boolean, Fixed, Null, Variable};
         let int = |column| Op::Int { column };
         let long = |column| Op::Long { column };
-        let (format, storage, op): (&str, Storage, fn(u32) -> Op) = match self.parsed.resolve(schema)? {
+        let (format, storage, op): (&str, Storage, fn(u32) -> Op) = match self
+            .parsed
+            .resolve(schema)?
+        {
             Schema::Null => return self.field(name, "n", true, Null),
             Schema::Boolean => ("b", Boolean, |column| Op::Boolean { column }),
             Schema::Int => ("i", Fixed(4), int),
@@ -152,7 +160,12 @@ impl<'a> Compiler<'a> {
         Ok(column)
     }
 
-    fn fixed(&mut self, fixed: &FixedSchema, name: &str, nullable: bool) -> Result<u32, SchemaError> {
+    fn fixed(
+        &mut self,
+        fixed: &FixedSchema,
+        name: &str,
+        nullable: bool,
+    ) -> Result<u32, SchemaError> {
         let size = fixed_size(fixed, name)?;
         let column = self.field(name, &format!("w:{size}"), nullable, Storage::Fixed(size))?;
         self.plan.ops.push(Op::Fixed { column, size });
@@ -168,7 +181,10 @@ impl<'a> Compiler<'a> {
         nullable: bool,
     ) -> Result<u32, SchemaError> {
         if precision > DIGITS_256 {
-            return Err(SchemaError::Precision { field: name.to_owned(), precision });
+            return Err(SchemaError::Precision {
+                field: name.to_owned(),
+                precision,
+            });
         }
         let decimal = Decimal::new(precision, size);
         let bits = if decimal.width == 32 { ",256" } else { "" };
@@ -205,15 +221,25 @@ impl<'a> Compiler<'a> {
         item: impl FnOnce(&mut Self) -> Result<u32, SchemaError>,
     ) -> Result<(), SchemaError> {
         let at = self.plan.ops.len();
-        self.plan.ops.push(Op::List { column, item_bytes: 0, body: 0 });
+        self.plan.ops.push(Op::List {
+            column,
+            item_bytes: 0,
+            body: 0,
+        });
         self.children(column, |this| item(this).map(|_| 1))?;
         let body = &self.plan.ops[at + 1..];
-        self.plan.ops[at] = Op::List { column, item_bytes: least_bytes(body), body: index(body.len()) };
+        self.plan.ops[at] = Op::List {
+            column,
+            item_bytes: least_bytes(body),
+            body: index(body.len()),
+        };
         Ok(())
     }
 
     fn union(&mut self, branches: &'a [Schema], name: &str) -> Result<u32, SchemaError> {
-        let null = branches.iter().position(|branch| matches!(branch, Schema::Null));
+        let null = branches
+            .iter()
+            .position(|branch| matches!(branch, Schema::Null));
         match (branches, null) {
             ([], _) => Err(SchemaError::EmptyUnion(name.to_owned())),
             ([only], _) => {
@@ -227,14 +253,23 @@ impl<'a> Compiler<'a> {
                 let value = if null == 0 { second } else { first };
                 let column = self.value(value, name, true)?;
                 let body = index(self.plan.ops.len() - at - 1);
-                self.plan.ops[at] = Op::Optional { column, null: index(null), body };
+                self.plan.ops[at] = Op::Optional {
+                    column,
+                    null: index(null),
+                    body,
+                };
                 Ok(column)
             }
             _ => self.wide_union(branches, name, null.is_some()),
         }
     }
 
-    fn wide_union(&mut self, branches: &'a [Schema], name: &str, nullable: bool) -> Result<u32, SchemaError> {
+    fn wide_union(
+        &mut self,
+        branches: &'a [Schema],
+        name: &str,
+        nullable: bool,
+    ) -> Result<u32, SchemaError> {
         let column = self.field(name, "+s", nullable, Storage::Struct)?;
         let at = self.reserve_op();
         let mut compiled = Vec::with_capacity(branches.len());
@@ -253,7 +288,9 @@ impl<'a> Compiler<'a> {
         })?;
         let end = self.plan.ops.len();
         for jump in jumps {
-            self.plan.ops[jump] = Op::Jump { by: index(end - jump - 1) };
+            self.plan.ops[jump] = Op::Jump {
+                by: index(end - jump - 1),
+            };
         }
         self.plan.unions.push(compiled);
         self.plan.ops[at] = Op::Union {
@@ -264,7 +301,12 @@ impl<'a> Compiler<'a> {
         Ok(column)
     }
 
-    fn recursive(&mut self, schema: &'a Schema, name: &str, nullable: bool) -> Result<u32, SchemaError> {
+    fn recursive(
+        &mut self,
+        schema: &'a Schema,
+        name: &str,
+        nullable: bool,
+    ) -> Result<u32, SchemaError> {
         let column = self.field(name, "u", nullable, Storage::Variable)?;
         self.extension(column, "arrow.json");
         let node = self.grammar.node(schema)?;
@@ -278,7 +320,13 @@ impl<'a> Compiler<'a> {
         self.plan.ops.len() - 1
     }
 
-    fn field(&mut self, name: &str, format: &str, nullable: bool, storage: Storage) -> Result<u32, SchemaError> {
+    fn field(
+        &mut self,
+        name: &str,
+        format: &str,
+        nullable: bool,
+        storage: Storage,
+    ) -> Result<u32, SchemaError> {
         if self.depth >= MAX_DEPTH {
             return Err(SchemaError::TooDeep);
         }
@@ -312,9 +360,13 @@ impl<'a> Compiler<'a> {
     }
 
     fn extension(&mut self, column: u32, name: &str) {
-        let metadata = [("ARROW:extension:name", name), ("ARROW:extension:metadata", "")];
-        self.plan.fields[column as usize].metadata =
-            metadata.map(|(key, value)| (key.to_owned(), value.to_owned())).into();
+        let metadata = [
+            ("ARROW:extension:name", name),
+            ("ARROW:extension:metadata", ""),
+        ];
+        self.plan.fields[column as usize].metadata = metadata
+            .map(|(key, value)| (key.to_owned(), value.to_owned()))
+            .into();
     }
 }
 
@@ -361,7 +413,10 @@ fn fixed_size(fixed: &FixedSchema, field: &str) -> Result<u32, SchemaError> {
         .ok()
         .and_then(|size| u32::try_from(size).ok())
         .filter(|size| *size > 0)
-        .ok_or_else(|| SchemaError::FixedSize { field: field.to_owned(), size: fixed.size })
+        .ok_or_else(|| SchemaError::FixedSize {
+            field: field.to_owned(),
+            size: fixed.size,
+        })
 }
 
 /// Positions within a plan, which the field limit keeps far below `u32::MAX`.

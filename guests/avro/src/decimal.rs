@@ -1,7 +1,10 @@
 //! Avro decimals (big-endian two's complement, of any length) as Arrow's fixed-width
 //! little-endian ones.
 
-use crate::{column::Column, input::{Fault, Input}};
+use crate::{
+    column::Column,
+    input::{Fault, Input},
+};
 
 /// Digits that a 128-bit decimal holds.
 const DIGITS_128: usize = 38;
@@ -55,7 +58,11 @@ impl Decimal {
             column.push(value.to_le_bytes());
         } else {
             let value: [u8; 32] = widen(bytes)?;
-            let magnitude = if value[31] < 0x80 { value } else { negate(value) };
+            let magnitude = if value[31] < 0x80 {
+                value
+            } else {
+                negate(value)
+            };
             if magnitude.iter().rev().ge(self.limit.iter().rev()) {
                 return Err(Fault::DecimalPrecision);
             }
@@ -73,7 +80,11 @@ fn low_half(bytes: &[u8; 32]) -> [u8; 16] {
 
 /// Big-endian two's complement of any length as `N` little-endian bytes.
 fn widen<const N: usize>(bytes: &[u8]) -> Result<[u8; N], Fault> {
-    let sign = if bytes.first().is_some_and(|first| *first >= 0x80) { 0xff } else { 0 };
+    let sign = if bytes.first().is_some_and(|first| *first >= 0x80) {
+        0xff
+    } else {
+        0
+    };
     let (extra, kept) = bytes.split_at(bytes.len().saturating_sub(N));
     let top = kept.first().copied().unwrap_or(0);
     if extra.iter().any(|byte| *byte != sign) || (!extra.is_empty() && (top ^ sign) >= 0x80) {
@@ -110,7 +121,11 @@ mod tests {
 
     #[test]
     fn precision_is_the_number_of_digits() {
-        for (precision, fits, too_large) in [(2, 99i128, 100), (1, -9, -10), (38, 10i128.pow(38) - 1, 10i128.pow(38))] {
+        for (precision, fits, too_large) in [
+            (2, 99i128, 100),
+            (1, -9, -10),
+            (38, 10i128.pow(38) - 1, 10i128.pow(38)),
+        ] {
             let decimal = Decimal::new(precision, None);
             let mut column = Column::default();
             assert_eq!(decimal.push(&fits.to_be_bytes(), &mut column), Ok(()));
@@ -132,13 +147,19 @@ mod tests {
             high += u128::from(carry);
         }
         let mut limit = [high.to_be_bytes(), low.to_be_bytes()].concat();
-        assert_eq!(decimal.push(&limit, &mut column), Err(Fault::DecimalPrecision));
+        assert_eq!(
+            decimal.push(&limit, &mut column),
+            Err(Fault::DecimalPrecision)
+        );
         limit.reverse();
         let mut little = [0; 32];
         little.copy_from_slice(&limit);
         let mut negative = negate(little).to_vec();
         negative.reverse();
-        assert_eq!(decimal.push(&negative, &mut column), Err(Fault::DecimalPrecision));
+        assert_eq!(
+            decimal.push(&negative, &mut column),
+            Err(Fault::DecimalPrecision)
+        );
         negative[31] += 1;
         assert_eq!(decimal.push(&negative, &mut column), Ok(()));
     }

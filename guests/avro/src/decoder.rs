@@ -92,7 +92,10 @@ impl Decoder {
         self.forget_old();
 
         let mut seen = Seen::default();
-        let mut decoded = Decoded { groups: Vec::new(), errors: Vec::new() };
+        let mut decoded = Decoded {
+            groups: Vec::new(),
+            errors: Vec::new(),
+        };
         let mut next = 0;
         while next < batch.len() {
             if !batch.is_valid(next) {
@@ -126,7 +129,9 @@ impl Decoder {
     /// The Arrow fields behind a schema number, in pre-order, until 1,000 others have
     /// been in use since.
     pub fn schema(&self, number: u32) -> Option<&[Field]> {
-        self.schemas.get(&number).map(|known| known.group.plan().fields())
+        self.schemas
+            .get(&number)
+            .map(|known| known.group.plan().fields())
     }
 
     /// The group of a schema id, begun if this is the first message of the batch that
@@ -144,7 +149,10 @@ impl Decoder {
         let known = match self.schemas.entry(id) {
             Entry::Occupied(known) => known.into_mut(),
             Entry::Vacant(place) => match plan(id, lookup)? {
-                Ok(plan) => place.insert(Known { group: Group::new(id, plan), last_used: 0 }),
+                Ok(plan) => place.insert(Known {
+                    group: Group::new(id, plan),
+                    last_used: 0,
+                }),
                 Err(reason) => {
                     seen.refused.insert(id, reason.clone());
                     return Ok(Err(reason));
@@ -166,8 +174,11 @@ impl Decoder {
         if excess == 0 {
             return;
         }
-        let mut by_age: Vec<(u64, u32)> =
-            self.schemas.iter().map(|(id, known)| (known.last_used, *id)).collect();
+        let mut by_age: Vec<(u64, u32)> = self
+            .schemas
+            .iter()
+            .map(|(id, known)| (known.last_used, *id))
+            .collect();
         by_age.sort_unstable();
         for (_, id) in &by_age[..excess] {
             self.schemas.remove(id);
@@ -210,6 +221,8 @@ impl Hasher for IdHasher {
     }
 
     fn write_u32(&mut self, id: u32) {
-        self.0 = (self.0 ^ u64::from(id)).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(32);
+        self.0 = (self.0 ^ u64::from(id))
+            .wrapping_mul(0x9e37_79b9_7f4a_7c15)
+            .rotate_left(32);
     }
 }

@@ -31,20 +31,32 @@ impl Fixture {
         let schema = Schema::parse_str(&self.schema)?;
         let mut random = Random(seed);
         let writer = GenericDatumWriter::builder(&schema).build()?;
-        (0..count).map(|_| writer.write_value_to_vec((self.record)(&mut random))).collect()
+        (0..count)
+            .map(|_| writer.write_value_to_vec((self.record)(&mut random)))
+            .collect()
     }
 
     /// `count` records in the Confluent wire format with this schema id.
     ///
     /// # Errors
     /// As [`datums`](Self::datums).
-    pub fn messages(&self, count: usize, seed: u64, id: u32) -> Result<Messages, apache_avro::Error> {
-        let mut messages = Messages { offsets: vec![0], bytes: Vec::new() };
+    pub fn messages(
+        &self,
+        count: usize,
+        seed: u64,
+        id: u32,
+    ) -> Result<Messages, apache_avro::Error> {
+        let mut messages = Messages {
+            offsets: vec![0],
+            bytes: Vec::new(),
+        };
         for datum in self.datums(count, seed)? {
             messages.bytes.push(0);
             messages.bytes.extend(id.to_be_bytes());
             messages.bytes.extend(datum);
-            messages.offsets.push(u32::try_from(messages.bytes.len()).unwrap_or(u32::MAX));
+            messages
+                .offsets
+                .push(u32::try_from(messages.bytes.len()).unwrap_or(u32::MAX));
         }
         Ok(messages)
     }
@@ -200,6 +212,8 @@ impl Random {
     fn text(&mut self, shortest: u32, longest: u32) -> String {
         const LETTERS: &[u8; 36] = b"abcdefghijklmnopqrstuvwxyz0123456789";
         let length = shortest + self.below(longest - shortest + 1);
-        (0..length).map(|_| char::from(LETTERS[self.below(36) as usize])).collect()
+        (0..length)
+            .map(|_| char::from(LETTERS[self.below(36) as usize]))
+            .collect()
     }
 }

@@ -9,7 +9,9 @@ pub(crate) const PREFIX: usize = 5;
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
 pub(crate) enum FramingError {
     /// Too short for a prefix.
-    #[error("{0} bytes are too few for the Confluent wire format, which starts with a zero byte and a 4-byte schema id")]
+    #[error(
+        "{0} bytes are too few for the Confluent wire format, which starts with a zero byte and a 4-byte schema id"
+    )]
     TooShort(usize),
     /// The first byte is not 0.
     #[error("the first byte is 0x{0:02x}, not the zero byte of the Confluent wire format")]

@@ -19,7 +19,11 @@ pub(crate) struct GrammarCompiler<'a> {
 
 impl<'a> GrammarCompiler<'a> {
     pub(crate) fn new(parsed: &'a Parsed) -> Self {
-        Self { parsed, grammar: Grammar::default(), records: HashMap::new() }
+        Self {
+            parsed,
+            grammar: Grammar::default(),
+            records: HashMap::new(),
+        }
     }
 
     pub(crate) fn finish(self) -> Grammar {
@@ -52,9 +56,13 @@ impl<'a> GrammarCompiler<'a> {
                 let branches = union.variants().iter().map(|branch| self.node(branch));
                 Node::Union(branches.collect::<Result<_, _>>()?)
             }
-            Schema::Enum(symbols) => {
-                Node::Enum(symbols.symbols.iter().map(|symbol| symbol.as_str().into()).collect())
-            }
+            Schema::Enum(symbols) => Node::Enum(
+                symbols
+                    .symbols
+                    .iter()
+                    .map(|symbol| symbol.as_str().into())
+                    .collect(),
+            ),
             other => leaf(other)?,
         };
         Ok(self.grammar.push(node))
@@ -84,5 +92,8 @@ fn leaf(schema: &Schema) -> Result<Node, SchemaError> {
 fn fixed_node(size: usize) -> Result<Node, SchemaError> {
     u32::try_from(size)
         .map(Node::Fixed)
-        .map_err(|_| SchemaError::FixedSize { field: "fixed".to_owned(), size })
+        .map_err(|_| SchemaError::FixedSize {
+            field: "fixed".to_owned(),
+            size,
+        })
 }

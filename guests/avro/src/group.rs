@@ -75,7 +75,10 @@ impl Group {
                 Err(stop) => {
                     take_back(plan, columns, self.rows.count);
                     let reason = reason(plan, stop, start + PREFIX);
-                    self.errors.push(MessageError { row: message, reason });
+                    self.errors.push(MessageError {
+                        row: message,
+                        reason,
+                    });
                 }
             }
         }
@@ -92,12 +95,24 @@ impl Group {
         let mut arrays = Vec::with_capacity(self.columns.len());
         for root in self.plan.roots() {
             let (shapes, columns) = (&self.plan.shapes, &mut self.columns);
-            column::finish(shapes, columns, &mut self.used, root, len as usize, &mut arrays);
+            column::finish(
+                shapes,
+                columns,
+                &mut self.used,
+                root,
+                len as usize,
+                &mut arrays,
+            );
         }
         self.used_messages = u64::from(batch.len());
         self.used_bytes = batch.bytes.len() as u64;
         let origin = rows.into_origin(batch);
-        let group = (len > 0).then_some(RowGroup { schema: self.id, len, origin, arrays });
+        let group = (len > 0).then_some(RowGroup {
+            schema: self.id,
+            len,
+            origin,
+            arrays,
+        });
         (group, std::mem::take(&mut self.errors))
     }
 

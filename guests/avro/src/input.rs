@@ -80,7 +80,12 @@ impl<'a> Input<'a> {
     pub(crate) fn new(bytes: &'a [u8], start: usize, end: usize) -> Self {
         let end = end.min(bytes.len());
         let position = start.min(end);
-        Self { bytes, position, end, empty_items: 0 }
+        Self {
+            bytes,
+            position,
+            end,
+            empty_items: 0,
+        }
     }
 
     /// Index into the batch's bytes of the next byte.
@@ -220,7 +225,10 @@ impl<'a> Input<'a> {
     /// Up to eight bytes at once where the batch has as many, byte by byte otherwise.
     #[inline(always)]
     fn long_varint(&mut self) -> Result<u64, Fault> {
-        let chunk = self.bytes.get(self.position..).and_then(<[u8]>::first_chunk);
+        let chunk = self
+            .bytes
+            .get(self.position..)
+            .and_then(<[u8]>::first_chunk);
         if let Some(chunk) = chunk {
             let word = u64::from_le_bytes(*chunk);
             let stops = !word & 0x8080_8080_8080_8080;
@@ -313,7 +321,12 @@ mod tests {
     #[test]
     fn varints_of_every_length_with_and_without_bytes_behind() {
         for bits in 0..64 {
-            for value in [1u64 << bits, (1 << bits) - 1, u64::MAX >> bits, 0x5555_5555_5555_5555 >> bits] {
+            for value in [
+                1u64 << bits,
+                (1 << bits) - 1,
+                u64::MAX >> bits,
+                0x5555_5555_5555_5555 >> bits,
+            ] {
                 let bytes = encode(value);
                 assert_eq!(varint(&bytes), Ok(value));
                 let mut longer = bytes.clone();
@@ -353,6 +366,9 @@ mod tests {
         let bytes = encode(u64::from(u32::MAX));
         assert_eq!(Input::new(&bytes, 0, bytes.len()).int(), Ok(i32::MIN));
         let bytes = encode(1 << 32);
-        assert_eq!(Input::new(&bytes, 0, bytes.len()).int(), Err(Fault::IntRange));
+        assert_eq!(
+            Input::new(&bytes, 0, bytes.len()).int(),
+            Err(Fault::IntRange)
+        );
     }
 }

@@ -60,7 +60,12 @@ impl Grammar {
     }
 
     /// Reads one value of a type and appends its JSON text.
-    pub(crate) fn write(&self, node: u32, input: &mut Input<'_>, out: &mut String) -> Result<(), Fault> {
+    pub(crate) fn write(
+        &self,
+        node: u32,
+        input: &mut Input<'_>,
+        out: &mut String,
+    ) -> Result<(), Fault> {
         self.write_at(node, input, out, MAX_VALUE_DEPTH)
     }
 
@@ -78,7 +83,13 @@ impl Grammar {
         }
     }
 
-    fn write_at(&self, node: u32, input: &mut Input<'_>, out: &mut String, depth: usize) -> Result<(), Fault> {
+    fn write_at(
+        &self,
+        node: u32,
+        input: &mut Input<'_>,
+        out: &mut String,
+        depth: usize,
+    ) -> Result<(), Fault> {
         let depth = depth.checked_sub(1).ok_or(Fault::TooDeep)?;
         match &self.nodes[node as usize] {
             Node::Null => out.push_str("null"),
@@ -89,8 +100,14 @@ impl Grammar {
             }),
             Node::Int => out.push_str(&input.int()?.to_string()),
             Node::Long => out.push_str(&input.long()?.to_string()),
-            Node::Float => push_number(serde_json::to_string(&f32::from_le_bytes(input.array()?)), out),
-            Node::Double => push_number(serde_json::to_string(&f64::from_le_bytes(input.array()?)), out),
+            Node::Float => push_number(
+                serde_json::to_string(&f32::from_le_bytes(input.array()?)),
+                out,
+            ),
+            Node::Double => push_number(
+                serde_json::to_string(&f64::from_le_bytes(input.array()?)),
+                out,
+            ),
             Node::Bytes => {
                 let length = input.length()?;
                 push_hex(input.take(length)?, out);
@@ -119,7 +136,9 @@ impl Grammar {
             Node::Array(item) => {
                 out.push('[');
                 let least = u32::from(self.sized[*item as usize]);
-                write_blocks(input, least, out, |input, out| self.write_at(*item, input, out, depth))?;
+                write_blocks(input, least, out, |input, out| {
+                    self.write_at(*item, input, out, depth)
+                })?;
                 out.push(']');
             }
             Node::Map(value) => {

@@ -32,25 +32,25 @@
 //! # Ok::<(), weir_guest::types::BatchError>(())
 //! ```
 
-mod plugin;
 mod batch;
-mod framing;
-mod decoder;
-mod schema;
+mod column;
 mod compile;
 mod decimal;
-mod grammar;
-mod json;
-mod plan;
-mod group;
-mod run;
+mod decoder;
 #[cfg(feature = "fixtures")]
 pub mod fixtures;
+mod framing;
+mod grammar;
+mod group;
 mod input;
-mod column;
+mod json;
+mod plan;
+mod plugin;
+mod run;
+mod schema;
 
 pub use decoder::{Decoder, MAX_SCHEMAS, SchemaLookup, compile_schema};
 pub use input::MAX_EMPTY_ITEMS;
-pub use plugin::Avro;
 pub use plan::{MAX_DEPTH, MAX_FIELDS, Plan};
+pub use plugin::Avro;
 pub use schema::SchemaError;

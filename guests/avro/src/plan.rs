@@ -28,35 +28,77 @@ pub const MAX_FIELDS: usize = 10_000;
 /// One step of decoding a record. `column` is an index into the plan's columns.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Op {
-    Boolean { column: u32 },
-    Int { column: u32 },
-    Long { column: u32 },
+    Boolean {
+        column: u32,
+    },
+    Int {
+        column: u32,
+    },
+    Long {
+        column: u32,
+    },
     /// `float`: four bytes as they are.
-    Float { column: u32 },
+    Float {
+        column: u32,
+    },
     /// `double`: eight bytes as they are.
-    Double { column: u32 },
+    Double {
+        column: u32,
+    },
     /// `bytes` or `string`.
-    Bytes { column: u32 },
-    Fixed { column: u32, size: u32 },
+    Bytes {
+        column: u32,
+    },
+    Fixed {
+        column: u32,
+        size: u32,
+    },
     /// `symbols` is an index into [`Plan::symbols`].
-    Enum { column: u32, symbols: u32 },
+    Enum {
+        column: u32,
+        symbols: u32,
+    },
     /// `decimal` is an index into [`Plan::decimals`].
-    Decimal { column: u32, decimal: u32 },
-    Duration { column: u32 },
+    Decimal {
+        column: u32,
+        decimal: u32,
+    },
+    Duration {
+        column: u32,
+    },
     /// A value as JSON text; `node` is one of [`Plan::grammar`].
-    Json { column: u32, node: u32 },
+    Json {
+        column: u32,
+        node: u32,
+    },
     /// A union of one branch: its index, then the value.
-    Single { column: u32 },
+    Single {
+        column: u32,
+    },
     /// A union of null and one other branch, whose operations are the next `body`.
-    Optional { column: u32, null: u32, body: u32 },
+    Optional {
+        column: u32,
+        null: u32,
+        body: u32,
+    },
     /// A wider union. The next `body` operations are those of all branches, each with a
     /// jump behind its last; `branches` is an index into [`Plan::unions`].
-    Union { column: u32, branches: u32, body: u32 },
+    Union {
+        column: u32,
+        branches: u32,
+        body: u32,
+    },
     /// Skips operations.
-    Jump { by: u32 },
+    Jump {
+        by: u32,
+    },
     /// An array, or a map as an array of keys and values. An item takes at least
     /// `item_bytes` and is decoded by the next `body` operations.
-    List { column: u32, item_bytes: u32, body: u32 },
+    List {
+        column: u32,
+        item_bytes: u32,
+        body: u32,
+    },
 }
 
 impl Op {
@@ -104,7 +146,10 @@ impl Symbol {
         let mut short = [0; SHORT];
         let copied = text.len().min(SHORT);
         short[..copied].copy_from_slice(&text.as_bytes()[..copied]);
-        Self { short, text: text.into() }
+        Self {
+            short,
+            text: text.into(),
+        }
     }
 
     /// Appends the symbol to a column of strings.

@@ -1,7 +1,9 @@
 //! The decoder as a weir plug-in.
 
 use serde::Deserialize;
-use weir_guest::{Batch, BatchError, Decoded, Description, Deserializer, Part, rows::Field, schemas};
+use weir_guest::{
+    Batch, BatchError, Decoded, Description, Deserializer, Part, rows::Field, schemas,
+};
 
 use crate::{Decoder, SchemaLookup};
 
@@ -29,24 +31,31 @@ impl Deserializer for Avro {
         Description {
             name: "avro".to_owned(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
-            summary: "Avro in the Confluent wire format: a zero byte, a schema id, the value".to_owned(),
+            summary: "Avro in the Confluent wire format: a zero byte, a schema id, the value"
+                .to_owned(),
             options_schema: r#"{"type":"object","additionalProperties":false}"#.to_owned(),
         }
     }
 
     fn open(_part: Part, options: &str) -> Result<Self, String> {
         let Options {} = weir_guest::options(options)?;
-        Ok(Self { decoder: Decoder::new() })
+        Ok(Self {
+            decoder: Decoder::new(),
+        })
     }
 
     fn decode(&mut self, batch: &Batch<'_>) -> Result<Decoded, BatchError> {
         let payloads = batch.payloads();
         let column = payloads.column();
-        self.decoder.decode_batch(&column.offsets, &column.bytes, payloads.validity(), &Host)
+        self.decoder
+            .decode_batch(&column.offsets, &column.bytes, payloads.validity(), &Host)
     }
 
     fn schema(&self, number: u32) -> Vec<Field> {
-        self.decoder.schema(number).map(<[Field]>::to_vec).unwrap_or_default()
+        self.decoder
+            .schema(number)
+            .map(<[Field]>::to_vec)
+            .unwrap_or_default()
     }
 }
 

@@ -82,7 +82,11 @@ pub(crate) fn record<const CHECK: bool>(
             frames.pop();
         }
     }
-    input.finish().map_err(|fault| Stop { fault, column: None, position: input.position() })
+    input.finish().map_err(|fault| Stop {
+        fault,
+        column: None,
+        position: input.position(),
+    })
 }
 
 /// Does the operation at `at`, which is below `limit`.
@@ -137,7 +141,9 @@ fn step<const CHECK: bool>(
         Op::Enum { column, symbols } => {
             let symbols = &plan.symbols[symbols as usize];
             let index = or_stop!(column, input.int());
-            let symbol = usize::try_from(index).ok().and_then(|index| symbols.get(index));
+            let symbol = usize::try_from(index)
+                .ok()
+                .and_then(|index| symbols.get(index));
             let symbol = or_stop!(column, symbol.ok_or(Fault::EnumIndex));
             or_stop!(column, symbol.push(&mut columns[column as usize]));
         }
@@ -152,7 +158,11 @@ fn step<const CHECK: bool>(
                 return Err(stop(Fault::UnionBranch, column, input));
             }
         }
-        Op::Union { column, branches, body } => {
+        Op::Union {
+            column,
+            branches,
+            body,
+        } => {
             let start;
             (*input, start) = branch(plan, columns, column, branches, *input)?;
             *at += start.unwrap_or(body) as usize;
@@ -163,7 +173,11 @@ fn step<const CHECK: bool>(
         | Op::Decimal { .. }
         | Op::Duration { .. }
         | Op::Json { .. } => *input = uncommon(plan, columns, *op, *input)?,
-        Op::List { column, item_bytes: 0, .. } => {
+        Op::List {
+            column,
+            item_bytes: 0,
+            ..
+        } => {
             let mut items = 0;
             while let Some(block) = or_stop!(column, input.block(0)) {
                 or_stop!(column, block.check(input));
@@ -171,14 +185,26 @@ fn step<const CHECK: bool>(
             }
             or_stop!(column, columns[column as usize].push_list(items));
         }
-        Op::List { column, item_bytes, body } => {
+        Op::List {
+            column,
+            item_bytes,
+            body,
+        } => {
             let Some(block) = or_stop!(column, input.block(item_bytes)) else {
                 or_stop!(column, columns[column as usize].push_list(0));
                 *at += body as usize;
                 return Ok(());
             };
             let (left, items) = (block.count, block.count);
-            frames.push(Frame { column, item_bytes, start: *at, outer_limit: *limit, block, left, items });
+            frames.push(Frame {
+                column,
+                item_bytes,
+                start: *at,
+                outer_limit: *limit,
+                block,
+                left,
+                items,
+            });
             *limit = *at + body as usize;
         }
     }
@@ -197,7 +223,9 @@ fn branch<'a>(
 ) -> Result<(Input<'a>, Option<u32>), Stop> {
     let branches = &plan.unions[branches as usize];
     let index = input.long().map_err(|fault| stop(fault, column, &input))?;
-    let chosen = usize::try_from(index).ok().and_then(|index| branches.get(index));
+    let chosen = usize::try_from(index)
+        .ok()
+        .and_then(|index| branches.get(index));
     let chosen = chosen.ok_or_else(|| stop(Fault::UnionBranch, column, &input))?;
     let Some(value) = chosen.column else {
         push_absent(&plan.shapes, columns, column);
@@ -227,24 +255,45 @@ fn uncommon<'a>(
     let (at, result) = match op {
         Op::Fixed { column, size } => {
             let value = input.take(size as usize);
-            (column, value.map(|value| columns[column as usize].push_slice(value)))
+            (
+                column,
+                value.map(|value| columns[column as usize].push_slice(value)),
+            )
         }
         Op::Decimal { column, decimal } => {
             let decimal = &plan.decimals[decimal as usize];
-            (column, decimal.read(&mut input, &mut columns[column as usize]))
+            (
+                column,
+                decimal.read(&mut input, &mut columns[column as usize]),
+            )
         }
         Op::Duration { column } => {
             let value = input.array().and_then(duration);
-            (column, value.map(|value| columns[column as usize].push(value)))
+            (
+                column,
+                value.map(|value| columns[column as usize].push(value)),
+            )
         }
         Op::Json { column, node } => {
             let mut text = String::new();
             let written = plan.grammar.write(node, &mut input, &mut text);
-            (column, written.and_then(|()| columns[column as usize].push_bytes(text.as_bytes())))
+            (
+                column,
+                written.and_then(|()| columns[column as usize].push_bytes(text.as_bytes())),
+            )
         }
         Op::Single { column } => {
             let branch = input.long();
-            (column, branch.and_then(|branch| if branch == 0 { Ok(()) } else { Err(Fault::UnionBranch) }))
+            (
+                column,
+                branch.and_then(|branch| {
+                    if branch == 0 {
+                        Ok(())
+                    } else {
+                        Err(Fault::UnionBranch)
+                    }
+                }),
+            )
         }
         // The others never come here.
         _ => return Ok(input),
@@ -271,7 +320,8 @@ fn bytes(column: &mut Column, input: &mut Input<'_>, check: bool) -> Result<(), 
 /// Twelve bytes of months, days and ms, each a little-endian `u32`, as Arrow's months,
 /// days and ns.
 fn duration(bytes: [u8; 12]) -> Result<[u8; 16], Fault> {
-    let part = |at: usize| u32::from_le_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]]);
+    let part =
+        |at: usize| u32::from_le_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]]);
     let signed = |value: u32| i32::try_from(value).map_err(|_| Fault::DurationRange);
     let mut value = [0; 16];
     value[..4].copy_from_slice(&signed(part(0))?.to_le_bytes());
@@ -283,5 +333,9 @@ fn duration(bytes: [u8; 12]) -> Result<[u8; 16], Fault> {
 #[cold]
 #[inline(always)]
 fn stop(fault: Fault, column: u32, input: &Input<'_>) -> Stop {
-    Stop { fault, column: Some(column), position: input.position() }
+    Stop {
+        fault,
+        column: Some(column),
+        position: input.position(),
+    }
 }

@@ -2,9 +2,7 @@
 
 use std::collections::HashMap;
 
-use apache_avro::schema::{
-    DecimalSchema, InnerDecimalSchema, RecordSchema, Schema, UuidSchema,
-};
+use apache_avro::schema::{DecimalSchema, InnerDecimalSchema, RecordSchema, Schema, UuidSchema};
 use serde_json::{Value, json};
 use thiserror::Error;
 use weir_guest::schemas;
@@ -88,7 +86,11 @@ impl Parsed {
             for field in &bundle.fields {
                 collect_named(&field.schema, &mut named);
             }
-            root = bundle.fields.into_iter().next_back().map_or(root, |field| field.schema);
+            root = bundle
+                .fields
+                .into_iter()
+                .next_back()
+                .map_or(root, |field| field.schema);
         }
         Ok(Self { root, named })
     }
@@ -109,7 +111,10 @@ impl Parsed {
 fn text_or_name(text: &str) -> Result<Value, SchemaError> {
     let bare = text.trim();
     let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '.';
-    if !bare.is_empty() && bare.chars().all(is_name) && bare.starts_with(|c: char| !c.is_ascii_digit()) {
+    if !bare.is_empty()
+        && bare.chars().all(is_name)
+        && bare.starts_with(|c: char| !c.is_ascii_digit())
+    {
         return Ok(Value::from(bare));
     }
     Ok(serde_json::from_str(text)?)
@@ -166,7 +171,10 @@ fn collect_named(schema: &Schema, named: &mut HashMap<String, Schema>) {
             | Schema::Fixed(_)
             | Schema::Duration(_)
             | Schema::Uuid(UuidSchema::Fixed(_))
-            | Schema::Decimal(DecimalSchema { inner: InnerDecimalSchema::Fixed(_), .. })
+            | Schema::Decimal(DecimalSchema {
+                inner: InnerDecimalSchema::Fixed(_),
+                ..
+            })
     );
     let Some(name) = schema.name().filter(|_| is_definition) else {
         return;

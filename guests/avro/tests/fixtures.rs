@@ -17,9 +17,16 @@ fn rows_are_what_apache_avro_reads() {
         for (count, seed) in [(100, 1), (300, 2), (1, 3), (100, 1)] {
             let datums = fixture.datums(count, seed).unwrap();
             let messages = fixture.messages(count, seed, 1).unwrap();
-            let decoded = decoder.decode_batch(&messages.offsets, &messages.bytes, None, &registry).unwrap();
-            let [group] = &decoded.groups[..] else { panic!() };
-            let expected: Vec<_> = datums.iter().map(|datum| oracle::row(&schema, datum).unwrap()).collect();
+            let decoded = decoder
+                .decode_batch(&messages.offsets, &messages.bytes, None, &registry)
+                .unwrap();
+            let [group] = &decoded.groups[..] else {
+                panic!()
+            };
+            let expected: Vec<_> = datums
+                .iter()
+                .map(|datum| oracle::row(&schema, datum).unwrap())
+                .collect();
             assert_eq!(rows_of(&fields(&decoder, group), group), expected);
         }
         assert_eq!(fixture.datums(5, 9).unwrap(), fixture.datums(5, 9).unwrap());

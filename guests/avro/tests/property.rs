@@ -29,18 +29,38 @@ fn case(seed: u64, count: usize) -> Case {
     let text = schema.to_string();
     let schema = Schema::parse_str(&text).unwrap();
     let resolved = ResolvedSchema::try_from(&schema).unwrap();
-    let names: HashMap<String, &Schema> =
-        resolved.get_names().iter().map(|(name, schema)| (name.fullname(None), *schema)).collect();
-    let datums = (0..count).map(|_| encode(&schema, value(&schema, &names, &mut random))).collect();
-    Case { text, schema, datums }
+    let names: HashMap<String, &Schema> = resolved
+        .get_names()
+        .iter()
+        .map(|(name, schema)| (name.fullname(None), *schema))
+        .collect();
+    let datums = (0..count)
+        .map(|_| encode(&schema, value(&schema, &names, &mut random)))
+        .collect();
+    Case {
+        text,
+        schema,
+        datums,
+    }
 }
 
 #[test]
 fn rows_are_what_apache_avro_reads() {
     for seed in 0..2_000 {
-        let Case { text, schema, datums } = case(seed, 1 + usize::try_from(seed % 20).unwrap());
-        let expected: Vec<_> = datums.iter().map(|datum| oracle::row(&schema, datum).unwrap()).collect();
-        assert_eq!(support::decode_rows(&text, &datums), expected, "{seed}: {text}");
+        let Case {
+            text,
+            schema,
+            datums,
+        } = case(seed, 1 + usize::try_from(seed % 20).unwrap());
+        let expected: Vec<_> = datums
+            .iter()
+            .map(|datum| oracle::row(&schema, datum).unwrap())
+            .collect();
+        assert_eq!(
+            support::decode_rows(&text, &datums),
+            expected,
+            "{seed}: {text}"
+        );
     }
 }
 
@@ -49,7 +69,11 @@ fn rows_are_what_apache_avro_reads() {
 #[test]
 fn damage_stays_with_its_record() {
     for seed in 5_000..5_400 {
-        let Case { text, schema, datums } = case(seed, 3);
+        let Case {
+            text,
+            schema,
+            datums,
+        } = case(seed, 3);
         let registry = Registry::of(&text);
         let mut decoder = Decoder::new();
         let mut random = Random(seed);
@@ -75,7 +99,9 @@ fn damage_stays_with_its_record() {
             messages.push(framed(1, good));
         }
         let decoded = decode(&mut decoder, &registry, &messages);
-        let [group] = &decoded.groups[..] else { panic!() };
+        let [group] = &decoded.groups[..] else {
+            panic!()
+        };
         let rows = rows_of(&fields(&decoder, group), group);
         let origins = origins(group);
         assert_eq!(rows.len() + decoded.errors.len(), messages.len());
@@ -83,7 +109,11 @@ fn damage_stays_with_its_record() {
             let message = *message as usize;
             // apache-avro parses the text of a uuid, which stays as it is here.
             if message % 2 == 1 || !text.contains(r#""uuid""#) {
-                assert_eq!(Some(row), expected[message].as_ref(), "{seed} {message}: {text}");
+                assert_eq!(
+                    Some(row),
+                    expected[message].as_ref(),
+                    "{seed} {message}: {text}"
+                );
             }
         }
         for error in &decoded.errors {

@@ -17,7 +17,8 @@ pub(super) fn check(file: &Path) -> Result<(), CliError> {
     let plugins = wiring::plugins(&config, &wiring::engine()?)?;
     let schemas = wiring::schemas(&config.schemas)?;
     for (plugin, options) in &plugins.interceptors {
-        ConsumerInterceptor::open(plugin, options, Arc::clone(&schemas), plugins.limits).map_err(CliError::config)?;
+        ConsumerInterceptor::open(plugin, options, Arc::clone(&schemas), plugins.limits)
+            .map_err(CliError::config)?;
     }
     let (plugin, options) = &plugins.deserializer;
     Deserializer::open(plugin, options, schemas, plugins.limits).map_err(CliError::config)?;
@@ -28,10 +29,16 @@ pub(super) fn check(file: &Path) -> Result<(), CliError> {
     };
     let sink = match &config.sink {
         SinkConfig::Stdout => "standard output".to_owned(),
-        SinkConfig::File(file) => format!("{} files in {}", file.format.as_str(), file.path.display()),
+        SinkConfig::File(file) => {
+            format!("{} files in {}", file.format.as_str(), file.path.display())
+        }
         SinkConfig::Kafka(kafka) => format!("topic {}", kafka.topic),
     };
-    println!("{} is right: {topics} at {}", file.display(), config.source.bootstrap_servers);
+    println!(
+        "{} is right: {topics} at {}",
+        file.display(),
+        config.source.bootstrap_servers
+    );
     for (plugin, _) in plugins.interceptors.iter().chain([&plugins.deserializer]) {
         let about = plugin.description();
         println!("  ─► {} {} ({})", about.name, about.version, plugin.kind());

@@ -53,25 +53,35 @@ pub(super) fn decode(args: &DecodeArgs) -> Result<(), CliError> {
     let options: serde_json::Value = serde_json::from_str(&args.options)
         .ok()
         .filter(serde_json::Value::is_object)
-        .ok_or_else(|| CliError::Config(format!("--options: {} is not a JSON object", args.options)))?;
+        .ok_or_else(|| {
+            CliError::Config(format!("--options: {} is not a JSON object", args.options))
+        })?;
     let payloads = payloads(args)?;
     let plugin = Plugin::load(&wiring::engine()?, &args.plugin).map_err(CliError::config)?;
     let schemas = wiring::schemas(&schemas(args)?)?;
     let mut deserializer =
-        Deserializer::open(&plugin, &options, Arc::clone(&schemas), Limits::default()).map_err(CliError::config)?;
+        Deserializer::open(&plugin, &options, Arc::clone(&schemas), Limits::default())
+            .map_err(CliError::config)?;
 
     let mut sink = stdout::stdout();
     let mut bad = 0;
     for (batch, part) in payloads.chunks(BATCH).enumerate() {
-        let source = TopicPartition { topic: "decode".into(), partition: 0 };
+        let source = TopicPartition {
+            topic: "decode".into(),
+            partition: 0,
+        };
         let mut builder = BatchBuilder::new(source, Capacity::default());
         for (row, payload) in part.iter().enumerate() {
             let number = i64::try_from(batch * BATCH + row).unwrap_or(i64::MAX);
             if !builder.push(number, -1, None, Some(payload)) {
-                return Err(CliError::Config("the payloads are larger than 4 GiB".into()));
+                return Err(CliError::Config(
+                    "the payloads are larger than 4 GiB".into(),
+                ));
             }
         }
-        let decoded = deserializer.decode(&builder.finish()).map_err(CliError::failed)?;
+        let decoded = deserializer
+            .decode(&builder.finish())
+            .map_err(CliError::failed)?;
         for rows in &decoded.rows {
             match sink.write(rows) {
                 Err(SinkError::Closed) => return Ok(()),
@@ -85,26 +95,39 @@ pub(super) fn decode(args: &DecodeArgs) -> Result<(), CliError> {
     }
     match bad {
         0 => Ok(()),
-        _ => Err(CliError::Failed(format!("{bad} of {} payloads could not be decoded", payloads.len()))),
+        _ => Err(CliError::Failed(format!(
+            "{bad} of {} payloads could not be decoded",
+            payloads.len()
+        ))),
     }
 }
 
 fn payloads(args: &DecodeArgs) -> Result<Vec<Vec<u8>>, CliError> {
     if let Some(text) = &args.hex {
-        return Ok(vec![hex(text).map_err(|why| CliError::Config(format!("--hex: {why}")))?]);
+        return Ok(vec![
+            hex(text).map_err(|why| CliError::Config(format!("--hex: {why}")))?,
+        ]);
     }
     if let Some(path) = &args.file {
         return Ok(vec![read(path)?]);
     }
     let as_hex = args.hex_lines.is_some();
-    let path = args.hex_lines.as_ref().or(args.lines.as_ref()).expect("the group is required");
+    let path = args
+        .hex_lines
+        .as_ref()
+        .or(args.lines.as_ref())
+        .expect("the group is required");
     let text = read(path)?;
-    let lines = text.split(|byte| *byte == b'\n').map(|line| line.strip_suffix(b"\r").unwrap_or(line));
+    let lines = text
+        .split(|byte| *byte == b'\n')
+        .map(|line| line.strip_suffix(b"\r").unwrap_or(line));
     let mut payloads: Vec<Vec<u8>> = Vec::new();
     for (number, line) in lines.enumerate().filter(|(_, line)| !line.is_empty()) {
         payloads.push(if as_hex {
             let line = String::from_utf8_lossy(line);
-            hex(&line).map_err(|why| CliError::Config(format!("{}:{}: {why}", path.display(), number + 1)))?
+            hex(&line).map_err(|why| {
+                CliError::Config(format!("{}:{}: {why}", path.display(), number + 1))
+            })?
         } else {
             line.to_vec()
         });
@@ -124,25 +147,57 @@ fn read(path: &Path) -> Result<Vec<u8>, CliError> {
 
 /// Bytes of hexadecimal digits; white space and a leading `0x` do not count.
 fn hex(text: &str) -> Result<Vec<u8>, String> {
-    let digits: Vec<char> = text.trim().trim_start_matches("0x").chars().filter(|c| !c.is_whitespace()).collect();
+    let digits: Vec<char> = text
+        .trim()
+        .trim_start_matches("0x")
+        .chars()
+        .filter(|c| !c.is_whitespace())
+        .collect();
     if digits.len() % 2 == 1 {
-        return Err(format!("{} hexadecimal digits do not make whole bytes", digits.len()));
+        return Err(format!(
+            "{} hexadecimal digits do not make whole bytes",
+            digits.len()
+        ));
     }
-    let digit = |c: char| c.to_digit(16).and_then(|d| u8::try_from(d).ok()).ok_or(format!("`{c}` is not a hexadecimal digit"));
-    digits.chunks(2).map(|pair| Ok(digit(pair[0])? << 4 | digit(pair[1])?)).collect()
+    let digit = |c: char| {
+        c.to_digit(16)
+            .and_then(|d| u8::try_from(d).ok())
+            .ok_or(format!("`{c}` is not a hexadecimal digit"))
+    };
+    digits
+        .chunks(2)
+        .map(|pair| Ok(digit(pair[0])? << 4 | digit(pair[1])?))
+        .collect()
 }
 
 fn schemas(args: &DecodeArgs) -> Result<SchemasConfig, CliError> {
     if let Some(url) = &args.registry {
         let request_timeout = REGISTRY_TIMEOUT;
-        return Ok(SchemasConfig::Registry(RegistryConfig { url: url.clone(), user_info: None, request_timeout }));
+        return Ok(SchemasConfig::Registry(RegistryConfig {
+            url: url.clone(),
+            user_info: None,
+            request_timeout,
+        }));
     }
     let file = |given: &String| {
-        let (name, path) = given.split_once('=').ok_or(CliError::Config(format!("--schema: {given} is not ID=FILE")))?;
-        let name = name.parse().map_or_else(|_| SchemaName::Subject(name.to_owned()), SchemaName::Id);
-        Ok(SchemaFile { name, path: path.into(), declared: Location::default() })
+        let (name, path) = given.split_once('=').ok_or(CliError::Config(format!(
+            "--schema: {given} is not ID=FILE"
+        )))?;
+        let name = name
+            .parse()
+            .map_or_else(|_| SchemaName::Subject(name.to_owned()), SchemaName::Id);
+        Ok(SchemaFile {
+            name,
+            path: path.into(),
+            declared: Location::default(),
+        })
     };
-    match args.schema.iter().map(file).collect::<Result<Vec<_>, CliError>>()? {
+    match args
+        .schema
+        .iter()
+        .map(file)
+        .collect::<Result<Vec<_>, CliError>>()?
+    {
         files if files.is_empty() => Ok(SchemasConfig::None),
         files => Ok(SchemasConfig::Files(files)),
     }

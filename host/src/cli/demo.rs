@@ -41,14 +41,18 @@ pub(super) fn demo(args: &DemoArgs) -> Result<(), CliError> {
     let watched = stderr().is_terminal();
     let bars = MultiProgress::new();
     log::start(&bars);
-    let mut config =
-        PipelineConfig::parse(PIPELINE, Path::new(PIPELINE_PATH), &wiring::env).map_err(CliError::config)?;
-    let embedded = match &args.bootstrap_servers {
+    let mut config = PipelineConfig::parse(PIPELINE, Path::new(PIPELINE_PATH), &wiring::env)
+        .map_err(CliError::config)?;
+    let (embedded, partitions) = match &args.bootstrap_servers {
         Some(brokers) => {
             config.source.bootstrap_servers.clone_from(brokers);
-            None
+            let partitions =
+                publisher::prepare_topic(brokers, TOPIC, PARTITIONS).map_err(|error| {
+                    CliError::Failed(format!("making topic {TOPIC} at {brokers}: {error}"))
+                })?;
+            (None, partitions)
         }
-        None => Some(embedded(&mut config)?),
+        None => (Some(embedded(&mut config)?), PARTITIONS),
     };
     let engine = wiring::engine()?;
     let plugins = wiring::plugins(&config, &engine)?;
@@ -67,7 +71,7 @@ pub(super) fn demo(args: &DemoArgs) -> Result<(), CliError> {
     let publisher = std::thread::spawn({
         let (brokers, stop) = (config.source.bootstrap_servers.clone(), published.clone());
         let rate = args.rate.unwrap_or(if watched { WATCHED_RATE } else { 0 });
-        move || publisher::publish(&brokers, TOPIC, PARTITIONS, &messages, rate, &stop)
+        move || publisher::publish(&brokers, TOPIC, partitions, &messages, rate, &stop)
     });
     let running = pipeline::start(&config, parts).map_err(CliError::config)?;
     let (stop, progress) = (running.stopper(), running.progress());
@@ -75,9 +79,13 @@ pub(super) fn demo(args: &DemoArgs) -> Result<(), CliError> {
 
     show::note(&format!(
         "{total} earthquakes as Avro, {} partitions of topic {TOPIC} at {}{}, through {} {} in a sandbox",
-        PARTITIONS,
+        partitions,
         config.source.bootstrap_servers,
-        if embedded.is_some() { " (embedded)" } else { "" },
+        if embedded.is_some() {
+            " (embedded)"
+        } else {
+            ""
+        },
         plugin.description().name,
         plugin.description().version,
     ));
@@ -101,7 +109,12 @@ pub(super) fn demo(args: &DemoArgs) -> Result<(), CliError> {
     publisher
         .join()
         .map_err(|_| CliError::Failed("the publisher panicked".into()))?
-        .map_err(|error| CliError::Failed(format!("publishing to {}: {error}", config.source.bootstrap_servers)))?;
+        .map_err(|error| {
+            CliError::Failed(format!(
+                "publishing to {}: {error}",
+                config.source.bootstrap_servers
+            ))
+        })?;
     outcome.map_err(CliError::failed)?;
     show::note(&format!(
         "{}; first row after {:.2} s",
@@ -109,9 +122,14 @@ pub(super) fn demo(args: &DemoArgs) -> Result<(), CliError> {
         seen.first_row().unwrap_or_default().as_secs_f64(),
     ));
     if handled(&progress) < total as u64 && !interrupted {
-        return Err(CliError::Failed(format!("{} of {total} messages arrived", handled(&progress))));
+        return Err(CliError::Failed(format!(
+            "{} of {total} messages arrived",
+            handled(&progress)
+        )));
     }
-    show::note(&format!("this was {PIPELINE_PATH}; change bootstrap.servers in it to run it on brokers of your own"));
+    show::note(&format!(
+        "this was {PIPELINE_PATH}; change bootstrap.servers in it to run it on brokers of your own"
+    ));
     Ok(())
 }
 
@@ -119,7 +137,9 @@ fn embedded(config: &mut PipelineConfig) -> Result<EmbeddedCluster, CliError> {
     let failed = |error| CliError::Failed(format!("the embedded broker did not start: {error}"));
     let cluster = EmbeddedCluster::start().map_err(failed)?;
     cluster.create_topic(TOPIC, PARTITIONS).map_err(failed)?;
-    cluster.brokers().clone_into(&mut config.source.bootstrap_servers);
+    cluster
+        .brokers()
+        .clone_into(&mut config.source.bootstrap_servers);
     // The embedded broker lets each empty fetch wait its whole time.
     config.source.fetch_wait_max = Duration::from_millis(10);
     Ok(cluster)

@@ -12,8 +12,12 @@ pub(super) fn inspect(reference: &str, as_json: bool) -> Result<(), CliError> {
     // A file in the current directory is what the user of this command most likely means.
     let path = std::path::Path::new(reference);
     let engine = wiring::engine()?;
-    let plugin = if path.is_file() { Plugin::load_file(&engine, path) } else { Plugin::load(&engine, reference) }
-        .map_err(CliError::config)?;
+    let plugin = if path.is_file() {
+        Plugin::load_file(&engine, path)
+    } else {
+        Plugin::load(&engine, reference)
+    }
+    .map_err(CliError::config)?;
     let about = plugin.description();
     let schema: Value = serde_json::from_str(&about.options_schema).unwrap_or(Value::Null);
     if as_json {
@@ -44,7 +48,11 @@ pub(super) fn inspect(reference: &str, as_json: bool) -> Result<(), CliError> {
 }
 
 fn interfaces(names: &[String]) -> String {
-    let short = |name: &String| name.trim_start_matches("weir:connector/").trim_end_matches("@0.1.0").to_owned();
+    let short = |name: &String| {
+        name.trim_start_matches("weir:connector/")
+            .trim_end_matches("@0.1.0")
+            .to_owned()
+    };
     match names {
         [] => "nothing".into(),
         _ => names.iter().map(short).collect::<Vec<_>>().join(", "),
@@ -53,7 +61,11 @@ fn interfaces(names: &[String]) -> String {
 
 /// The properties of an options schema, a line each.
 fn options(schema: &Value) -> String {
-    let Some(properties) = schema.get("properties").and_then(Value::as_object).filter(|p| !p.is_empty()) else {
+    let Some(properties) = schema
+        .get("properties")
+        .and_then(Value::as_object)
+        .filter(|p| !p.is_empty())
+    else {
         return "  options  none\n".into();
     };
     let required = schema.get("required").and_then(Value::as_array);
@@ -65,9 +77,15 @@ fn options(schema: &Value) -> String {
             Some(kinds) => kinds.to_string(),
             None => "any".into(),
         };
-        let default = property.get("default").map(|d| format!(", default {d}")).unwrap_or_default();
+        let default = property
+            .get("default")
+            .map(|d| format!(", default {d}"))
+            .unwrap_or_default();
         let need = if is_required { ", required" } else { "" };
-        let doc = property.get("description").and_then(Value::as_str).unwrap_or_default();
+        let doc = property
+            .get("description")
+            .and_then(Value::as_str)
+            .unwrap_or_default();
         text.push_str(&format!("    {name} ({kind}{need}{default})  {doc}\n"));
     }
     text

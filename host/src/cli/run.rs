@@ -52,10 +52,16 @@ fn bar(config: &PipelineConfig) -> Option<ProgressBar> {
     }
     let (bar, template) = match config.source.stop_mode {
         StopMode::Never => (ProgressBar::new_spinner(), "{spinner} {prefix}  {msg}"),
-        StopMode::Latest => (ProgressBar::new(0), "{prefix}  {bar:30} {percent:>3}%  {msg}"),
+        StopMode::Latest => (
+            ProgressBar::new(0),
+            "{prefix}  {bar:30} {percent:>3}%  {msg}",
+        ),
     };
     let style = ProgressStyle::with_template(template).expect("the template is valid");
-    Some(bar.with_style(style.progress_chars("━╸─")).with_prefix(config.name.clone()))
+    Some(
+        bar.with_style(style.progress_chars("━╸─"))
+            .with_prefix(config.name.clone()),
+    )
 }
 
 fn draw(bar: &ProgressBar, progress: &Progress, elapsed: Duration) {
@@ -69,10 +75,16 @@ fn draw(bar: &ProgressBar, progress: &Progress, elapsed: Duration) {
     bar.set_length(all);
     bar.set_position(done);
     let rows = progress.rows.get();
-    let mut message =
-        format!("{} rows, {}/s", HumanCount(rows), HumanCount(show::per_second(rows, elapsed.as_secs_f64().max(0.1))));
+    let mut message = format!(
+        "{} rows, {}/s",
+        HumanCount(rows),
+        HumanCount(show::per_second(rows, elapsed.as_secs_f64().max(0.1)))
+    );
     if progress.errors.get() > 0 {
-        message.push_str(&format!(", {} bad records", HumanCount(progress.errors.get())));
+        message.push_str(&format!(
+            ", {} bad records",
+            HumanCount(progress.errors.get())
+        ));
     }
     bar.set_message(message);
     bar.tick();

@@ -16,7 +16,11 @@ pub(super) fn note(text: &str) {
 /// An error on standard error.
 pub(super) fn error(text: &str) {
     let mut stderr = std::io::stderr();
-    let label = if stderr.is_terminal() { "\x1b[1;31merror\x1b[0m" } else { "error" };
+    let label = if stderr.is_terminal() {
+        "\x1b[1;31merror\x1b[0m"
+    } else {
+        "error"
+    };
     let _ = writeln!(stderr, "{label}: {text}");
 }
 
@@ -32,7 +36,10 @@ pub(super) fn summary(name: &str, progress: &Progress, elapsed: Duration) -> Str
         HumanCount(per_second(rows, seconds)),
         HumanBytes(per_second(progress.bytes.get(), seconds)),
     );
-    line.push_str(&format!(", plug-ins {:.0} ms", progress.plugin_time().as_secs_f64() * 1e3));
+    line.push_str(&format!(
+        ", plug-ins {:.0} ms",
+        progress.plugin_time().as_secs_f64() * 1e3
+    ));
     for (count, what) in [
         (progress.errors.get(), "bad records"),
         (progress.dropped.get(), "dropped"),
@@ -47,7 +54,11 @@ pub(super) fn summary(name: &str, progress: &Progress, elapsed: Duration) -> Str
 }
 
 /// A rate, rounded.
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a rate is not negative, and `as` saturates")]
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a rate is not negative, and `as` saturates"
+)]
 pub(super) fn per_second(count: u64, seconds: f64) -> u64 {
     (count as f64 / seconds).round() as u64
 }

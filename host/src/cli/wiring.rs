@@ -22,8 +22,11 @@ pub(super) fn engine() -> Result<PluginEngine, CliError> {
 
 /// Loads the plug-ins of a pipeline.
 pub(super) fn plugins(config: &PipelineConfig, engine: &PluginEngine) -> Result<Plugins, CliError> {
-    let interceptors =
-        config.interceptors.iter().map(|plugin| load(plugin, engine)).collect::<Result<Vec<_>, _>>()?;
+    let interceptors = config
+        .interceptors
+        .iter()
+        .map(|plugin| load(plugin, engine))
+        .collect::<Result<Vec<_>, _>>()?;
     let deserializer = load(&config.deserializer.value, engine)?;
     let bytes = |bytes: u64| usize::try_from(bytes).unwrap_or(usize::MAX);
     let limits = Limits {
@@ -31,16 +34,24 @@ pub(super) fn plugins(config: &PipelineConfig, engine: &PluginEngine) -> Result<
         memory_recycle_bytes: bytes(config.limits.memory_recycle_bytes),
         call_timeout: config.limits.call_timeout,
     };
-    Ok(Plugins { interceptors, deserializer, limits })
+    Ok(Plugins {
+        interceptors,
+        deserializer,
+        limits,
+    })
 }
 
-fn load(config: &PluginConfig, engine: &PluginEngine) -> Result<(Plugin, serde_json::Value), CliError> {
+fn load(
+    config: &PluginConfig,
+    engine: &PluginEngine,
+) -> Result<(Plugin, serde_json::Value), CliError> {
     let plugin = match &config.plugin {
         PluginRef::BuiltIn(name) => Plugin::load(engine, name),
         PluginRef::Path(path) => Plugin::load_file(engine, path),
     };
     let at = &config.declared;
-    let plugin = plugin.map_err(|error| CliError::Config(format!("{}:{}: {error}", at.file, at.line)))?;
+    let plugin =
+        plugin.map_err(|error| CliError::Config(format!("{}:{}: {error}", at.file, at.line)))?;
     Ok((plugin, config.options.clone()))
 }
 
@@ -66,11 +77,17 @@ fn sink(config: &PipelineConfig) -> Result<Box<dyn Sink>, CliError> {
                 roll_max_bytes: files.roll_max_bytes,
                 roll_interval: files.roll_interval,
             };
-            Box::new(file::FileSink::open(settings, SystemTime::now(), std::process::id()).map_err(CliError::failed)?)
+            Box::new(
+                file::FileSink::open(settings, SystemTime::now(), std::process::id())
+                    .map_err(CliError::failed)?,
+            )
         }
         SinkConfig::Kafka(topic) => {
             let mut properties = topic.librdkafka.0.clone();
-            properties.insert("compression.type".into(), topic.compression_type.as_str().into());
+            properties.insert(
+                "compression.type".into(),
+                topic.compression_type.as_str().into(),
+            );
             let settings = kafka::KafkaSinkConfig {
                 bootstrap_servers: topic.bootstrap_servers.clone(),
                 topic: topic.topic.clone(),

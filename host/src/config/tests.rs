@@ -1,5 +1,3 @@
-#![expect(clippy::unwrap_used, reason = "a test may panic")]
-
 #[path = "mistakes.rs"]
 mod mistakes;
 
@@ -151,18 +149,22 @@ fn every_example_is_valid() {
         "SCHEMA_REGISTRY" => Some("http://localhost:8081".to_owned()),
         _ => Some("localhost:9092".to_owned()),
     };
+    let list = |folder: &Path| {
+        fs::read_dir(folder)
+            .unwrap()
+            .map(|entry| entry.unwrap().path())
+    };
+    let folders = list(&folder).filter(|path| path.is_dir());
+    let files = list(&folder).chain(folders.flat_map(|folder| list(&folder)));
     let mut count = 0;
-    for entry in fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path
-            .extension()
+    for path in files.filter(|path| {
+        path.extension()
             .is_some_and(|extension| extension == "yaml")
-        {
-            PipelineConfig::load(&path, &env).unwrap_or_else(|error| panic!("{error}"));
-            count += 1;
-        }
+    }) {
+        PipelineConfig::load(&path, &env).unwrap_or_else(|error| panic!("{error}"));
+        count += 1;
     }
-    assert!(count >= 3, "{count} examples");
+    assert!(count >= 4, "{count} examples");
 }
 
 #[test]

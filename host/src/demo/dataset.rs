@@ -14,9 +14,15 @@ use flate2::read::GzDecoder;
 const EVENTS: &[u8] = include_bytes!("data/earthquakes.ndjson.gz");
 
 /// The first writer schema, and its id.
-const V1: (u32, &str) = (1, include_str!("../../../examples/earthquakes/earthquake-v1.avsc"));
+const V1: (u32, &str) = (
+    1,
+    include_str!("../../../examples/earthquakes/earthquake-v1.avsc"),
+);
 /// The second writer schema: three fields more.
-const V2: (u32, &str) = (2, include_str!("../../../examples/earthquakes/earthquake-v2.avsc"));
+const V2: (u32, &str) = (
+    2,
+    include_str!("../../../examples/earthquakes/earthquake-v2.avsc"),
+);
 
 /// The networks that move to version 2 after a third of the messages. The others follow
 /// after two thirds.

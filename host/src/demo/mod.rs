@@ -21,12 +21,21 @@ pub struct DemoSchemas;
 
 impl SchemaSource for DemoSchemas {
     fn by_id(&self, id: u32) -> Result<Schema, SchemaError> {
-        let found = dataset::schemas().into_iter().find(|(known, _)| *known == id);
-        let (_, text) = found.ok_or_else(|| SchemaError::NotFound(format!("the demo has no schema {id}")))?;
-        Ok(Schema { schema_type: SchemaType::Avro, text, references: Vec::new() })
+        let found = dataset::schemas()
+            .into_iter()
+            .find(|(known, _)| *known == id);
+        let (_, text) =
+            found.ok_or_else(|| SchemaError::NotFound(format!("the demo has no schema {id}")))?;
+        Ok(Schema {
+            schema_type: SchemaType::Avro,
+            text,
+            references: Vec::new(),
+        })
     }
 
     fn latest(&self, subject: &str) -> Result<Schema, SchemaError> {
-        Err(SchemaError::NotFound(format!("the demo has no subject {subject}")))
+        Err(SchemaError::NotFound(format!(
+            "the demo has no subject {subject}"
+        )))
     }
 }

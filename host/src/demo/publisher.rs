@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use rdkafka::ClientConfig;
+use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 
@@ -11,6 +12,43 @@ use crate::stop::Stop;
 
 /// How long the last messages may take.
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(30);
+/// One request to brokers that are not ours.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Makes the topic on brokers that are not the embedded one, unless it is there, and
+/// returns how many partitions it has.
+///
+/// # Errors
+/// librdkafka's own.
+pub fn prepare_topic(brokers: &str, topic: &str, partitions: i32) -> Result<i32, KafkaError> {
+    let admin: AdminClient<_> = ClientConfig::new()
+        .set("bootstrap.servers", brokers)
+        .create()?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .expect("a runtime without drivers needs nothing of the system");
+    let new = NewTopic::new(topic, partitions, TopicReplication::Fixed(-1));
+    let made = runtime.block_on(admin.create_topics([&new], &AdminOptions::new()))?;
+    for result in made {
+        match result {
+            Ok(_) | Err((_, RDKafkaErrorCode::TopicAlreadyExists)) => {}
+            Err((_, code)) => return Err(KafkaError::AdminOp(code)),
+        }
+    }
+    let started = Instant::now();
+    loop {
+        let metadata = admin.inner().fetch_metadata(Some(topic), REQUEST_TIMEOUT)?;
+        let found = metadata
+            .topics()
+            .first()
+            .map_or(0, |topic| topic.partitions().len());
+        // A new topic takes a moment to be known everywhere.
+        if found > 0 || started.elapsed() > REQUEST_TIMEOUT {
+            return Ok(i32::try_from(found).unwrap_or(i32::MAX).max(1));
+        }
+        std::thread::sleep(Duration::from_millis(100));
+    }
+}
 
 /// Publishes all messages to a topic, `per_second` of them each second, or as fast as
 /// possible for 0. Returns early when asked to stop.
@@ -46,7 +84,12 @@ pub fn publish(
     producer.flush(FLUSH_TIMEOUT)
 }
 
-fn send(producer: &BaseProducer, topic: &str, partitions: i32, message: &DemoMessage) -> Result<(), KafkaError> {
+fn send(
+    producer: &BaseProducer,
+    topic: &str,
+    partitions: i32,
+    message: &DemoMessage,
+) -> Result<(), KafkaError> {
     let mut record = BaseRecord::to(topic)
         .key(&message.key)
         .payload(&message.value)

@@ -32,7 +32,11 @@ pub(super) struct MessageParts<'a> {
 
 impl Filling {
     pub(super) fn new(source: TopicPartition) -> Self {
-        Filling { source, builder: None, capacity: Capacity::default() }
+        Filling {
+            source,
+            builder: None,
+            capacity: Capacity::default(),
+        }
     }
 
     /// Adds a message. `headers` is called with a function that takes each header.
@@ -47,7 +51,8 @@ impl Filling {
     ) {
         let size = message.key.map_or(0, <[u8]>::len) + message.value.map_or(0, <[u8]>::len);
         if let Some((builder, _)) = &self.builder
-            && (builder.payload_bytes() + size > limits.max_bytes || builder.timestamp_type != message.timestamp.1)
+            && (builder.payload_bytes() + size > limits.max_bytes
+                || builder.timestamp_type != message.timestamp.1)
         {
             full(self.cut().expect("there is a batch"));
         }
@@ -56,8 +61,16 @@ impl Filling {
             builder.timestamp_type = message.timestamp.1;
             (builder, now)
         });
-        let fits = builder.push(message.offset, message.timestamp.0, message.key, message.value);
-        assert!(fits, "Kafka's messages are smaller than 2 GiB, and batches are cut at less");
+        let fits = builder.push(
+            message.offset,
+            message.timestamp.0,
+            message.key,
+            message.value,
+        );
+        assert!(
+            fits,
+            "Kafka's messages are smaller than 2 GiB, and batches are cut at less"
+        );
         headers(&mut |name, value| builder.push_header(name, value));
         if builder.len() >= limits.max_rows || builder.payload_bytes() >= limits.max_bytes {
             full(self.cut().expect("there is a batch"));
@@ -74,7 +87,9 @@ impl Filling {
 
     /// When the batch has to be cut at the latest; `None` when it is empty.
     pub(super) fn due(&self, limits: &BatchLimits) -> Option<Instant> {
-        self.builder.as_ref().map(|(_, opened)| *opened + limits.max_wait)
+        self.builder
+            .as_ref()
+            .map(|(_, opened)| *opened + limits.max_wait)
     }
 }
 
@@ -82,11 +97,17 @@ impl Filling {
 mod tests {
     use super::*;
 
-    const LIMITS: BatchLimits =
-        BatchLimits { max_rows: 3, max_bytes: 100, max_wait: Duration::from_millis(50) };
+    const LIMITS: BatchLimits = BatchLimits {
+        max_rows: 3,
+        max_bytes: 100,
+        max_wait: Duration::from_millis(50),
+    };
 
     fn filling() -> Filling {
-        Filling::new(TopicPartition { topic: "t".into(), partition: 0 })
+        Filling::new(TopicPartition {
+            topic: "t".into(),
+            partition: 0,
+        })
     }
 
     fn push(filling: &mut Filling, now: Instant, offset: i64, size: usize) -> Vec<usize> {

@@ -11,8 +11,8 @@ use rdkafka::consumer::ConsumerContext;
 use rdkafka::error::KafkaError;
 
 pub use offsets::Delivered;
-pub(crate) use source::{Links, SourceItem, SourcedBatch, run as run_source};
 pub use source::SourceError;
+pub(crate) use source::{Links, SourceItem, SourcedBatch, client_config, run as run_source};
 
 /// Sends librdkafka's own log to weir's.
 #[derive(Debug, Default)]
@@ -24,7 +24,7 @@ impl ClientContext for LoggingContext {
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
-        tracing::warn!(target: "kafka", "{error}: {reason}");
+        tracing::debug!(target: "kafka", "{error}: {reason}");
     }
 }
 
@@ -32,6 +32,12 @@ impl ConsumerContext for LoggingContext {}
 
 /// One line of librdkafka's log, whose levels are those of syslog.
 fn log_line(level: i32, facility: &str, message: &str) {
+    // These come as errors as well, to whoever can tell what they mean.
+    let level = if matches!(facility, "FAIL" | "ERROR") {
+        7
+    } else {
+        level
+    };
     match level {
         ..=3 => tracing::error!(target: "kafka", "{facility}: {message}"),
         4 => tracing::warn!(target: "kafka", "{facility}: {message}"),

@@ -35,7 +35,11 @@ pub(super) enum Event {
     /// A message.
     Message(Message),
     /// The end of a partition, as far as it is known now: the offset of the next message.
-    EndOfPartition { topic: String, partition: i32, offset: i64 },
+    EndOfPartition {
+        topic: String,
+        partition: i32,
+        offset: i64,
+    },
     /// Partitions to be assigned.
     Assign(TopicPartitionList),
     /// Partitions to be given up.
@@ -43,7 +47,12 @@ pub(super) enum Event {
     /// The outcome of an asynchronous commit that failed.
     CommitFailed(RDKafkaErrorCode),
     /// Anything that went wrong; librdkafka goes on trying unless `fatal`.
-    Error { code: RDKafkaErrorCode, text: String, partition: Option<(String, i32)>, fatal: bool },
+    Error {
+        code: RDKafkaErrorCode,
+        text: String,
+        partition: Option<(String, i32)>,
+        fatal: bool,
+    },
     /// Nothing of interest.
     Other,
 }
@@ -55,7 +64,10 @@ impl<'c> EventQueue<'c> {
         // given back in `drop`, which the lifetime puts before the client's end.
         let queue = unsafe { ffi::rd_kafka_queue_get_consumer(consumer.client().native_ptr()) };
         assert!(!queue.is_null(), "a consumer with a group.id has a queue");
-        EventQueue { queue, _client: PhantomData }
+        EventQueue {
+            queue,
+            _client: PhantomData,
+        }
     }
 
     /// The next event; `None` when there was none for so long.
@@ -97,12 +109,17 @@ impl OwnedEvent {
                     if message.is_null() {
                         return Event::Other;
                     }
-                    Event::Message(Message { message, _event: self })
+                    Event::Message(Message {
+                        message,
+                        _event: self,
+                    })
                 }
                 ffi::RD_KAFKA_EVENT_REBALANCE => {
                     let partitions = partitions(ffi::rd_kafka_event_topic_partition_list(self.0));
                     match ffi::rd_kafka_event_error(self.0) {
-                        ffi::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS => Event::Assign(partitions),
+                        ffi::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS => {
+                            Event::Assign(partitions)
+                        }
                         _ => Event::Revoke(partitions),
                     }
                 }
@@ -132,13 +149,19 @@ impl OwnedEvent {
                 let (number, offset) = ((*at).partition, (*at).offset);
                 ffi::rd_kafka_topic_partition_destroy(at);
                 if code == RDKafkaErrorCode::PartitionEOF {
-                    return Event::EndOfPartition { topic, partition: number, offset };
+                    return Event::EndOfPartition {
+                        topic,
+                        partition: number,
+                        offset,
+                    };
                 }
                 partition = Some((topic, number));
             }
             Event::Error {
                 code,
-                text: CStr::from_ptr(ffi::rd_kafka_event_error_string(self.0)).to_string_lossy().into_owned(),
+                text: CStr::from_ptr(ffi::rd_kafka_event_error_string(self.0))
+                    .to_string_lossy()
+                    .into_owned(),
                 partition,
                 fatal: ffi::rd_kafka_event_error_is_fatal(self.0) != 0,
             }
@@ -149,9 +172,15 @@ impl OwnedEvent {
         let (mut facility, mut text, mut level) = (ptr::null(), ptr::null(), 0);
         // SAFETY: the event is a log event; the strings live as long as it does.
         unsafe {
-            if ffi::rd_kafka_event_log(self.0, &raw mut facility, &raw mut text, &raw mut level) == 0 {
+            if ffi::rd_kafka_event_log(self.0, &raw mut facility, &raw mut text, &raw mut level)
+                == 0
+            {
                 let line = CStr::from_ptr(text).to_string_lossy();
-                super::log_line(level, &CStr::from_ptr(facility).to_string_lossy(), line.trim());
+                super::log_line(
+                    level,
+                    &CStr::from_ptr(facility).to_string_lossy(),
+                    line.trim(),
+                );
             }
         }
     }
@@ -193,7 +222,11 @@ impl Message {
 
     pub(super) fn topic(&self) -> String {
         // SAFETY: a message's topic is alive with it.
-        unsafe { CStr::from_ptr(ffi::rd_kafka_topic_name(self.raw().rkt)).to_string_lossy().into_owned() }
+        unsafe {
+            CStr::from_ptr(ffi::rd_kafka_topic_name(self.raw().rkt))
+                .to_string_lossy()
+                .into_owned()
+        }
     }
 
     pub(super) fn partition(&self) -> i32 {
@@ -210,9 +243,15 @@ impl Message {
         // SAFETY: the message is alive.
         let timestamp = unsafe { ffi::rd_kafka_message_timestamp(self.message, &raw mut kind) };
         let kind = match kind {
-            ffi::rd_kafka_timestamp_type_t::RD_KAFKA_TIMESTAMP_CREATE_TIME => TimestampType::CreateTime,
-            ffi::rd_kafka_timestamp_type_t::RD_KAFKA_TIMESTAMP_LOG_APPEND_TIME => TimestampType::LogAppendTime,
-            ffi::rd_kafka_timestamp_type_t::RD_KAFKA_TIMESTAMP_NOT_AVAILABLE => TimestampType::NotAvailable,
+            ffi::rd_kafka_timestamp_type_t::RD_KAFKA_TIMESTAMP_CREATE_TIME => {
+                TimestampType::CreateTime
+            }
+            ffi::rd_kafka_timestamp_type_t::RD_KAFKA_TIMESTAMP_LOG_APPEND_TIME => {
+                TimestampType::LogAppendTime
+            }
+            ffi::rd_kafka_timestamp_type_t::RD_KAFKA_TIMESTAMP_NOT_AVAILABLE => {
+                TimestampType::NotAvailable
+            }
         };
         (timestamp, kind)
     }
@@ -242,7 +281,13 @@ impl Message {
             for i in 0.. {
                 let (mut name, mut value, mut len): (*const c_char, *const c_void, usize) =
                     (ptr::null(), ptr::null(), 0);
-                let found = ffi::rd_kafka_header_get_all(headers, i, &raw mut name, &raw mut value, &raw mut len);
+                let found = ffi::rd_kafka_header_get_all(
+                    headers,
+                    i,
+                    &raw mut name,
+                    &raw mut value,
+                    &raw mut len,
+                );
                 if found != ffi::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR {
                     return;
                 }

@@ -38,8 +38,20 @@ struct Progress {
 
 impl Offsets {
     /// Begins a partition at an offset.
-    pub(super) fn assign(&mut self, source: TopicPartition, assignment: u64, start: i64, committed: Option<i64>) {
-        let progress = Progress { assignment, sent: start, position: start, delivered: start, committed };
+    pub(super) fn assign(
+        &mut self,
+        source: TopicPartition,
+        assignment: u64,
+        start: i64,
+        committed: Option<i64>,
+    ) {
+        let progress = Progress {
+            assignment,
+            sent: start,
+            position: start,
+            delivered: start,
+            committed,
+        };
         self.partitions.insert(source, progress);
     }
 
@@ -69,17 +81,30 @@ impl Offsets {
 
     /// A batch, and with it all before it, is delivered.
     pub(super) fn delivered(&mut self, report: &Delivered) {
-        let Some(progress) = self.partitions.get_mut(&report.source) else { return };
+        let Some(progress) = self.partitions.get_mut(&report.source) else {
+            return;
+        };
         if progress.assignment != report.assignment {
             return;
         }
-        let reached = if report.next >= progress.sent { progress.position } else { report.next };
+        let reached = if report.next >= progress.sent {
+            progress.position
+        } else {
+            report.next
+        };
         progress.delivered = progress.delivered.max(reached);
     }
 
     /// Whether everything handed on is delivered, for these partitions or for all.
-    pub(super) fn all_delivered<'a>(&self, mut of: impl Iterator<Item = &'a TopicPartition>) -> bool {
-        of.all(|source| self.partitions.get(source).is_none_or(|p| p.delivered >= p.sent))
+    pub(super) fn all_delivered<'a>(
+        &self,
+        mut of: impl Iterator<Item = &'a TopicPartition>,
+    ) -> bool {
+        of.all(|source| {
+            self.partitions
+                .get(source)
+                .is_none_or(|p| p.delivered >= p.sent)
+        })
     }
 
     /// What should be committed now, and is not.
@@ -117,11 +142,18 @@ mod tests {
     use super::*;
 
     fn tp(partition: i32) -> TopicPartition {
-        TopicPartition { topic: "t".into(), partition }
+        TopicPartition {
+            topic: "t".into(),
+            partition,
+        }
     }
 
     fn delivered(partition: i32, assignment: u64, next: i64) -> Delivered {
-        Delivered { source: tp(partition), assignment, next }
+        Delivered {
+            source: tp(partition),
+            assignment,
+            next,
+        }
     }
 
     #[test]
@@ -147,7 +179,11 @@ mod tests {
     fn a_start_that_the_group_does_not_know_is_due() {
         let mut offsets = Offsets::default();
         offsets.assign(tp(0), 1, 7, None);
-        assert_eq!(offsets.to_commit(), [(tp(0), 7)], "else `latest` would lose what comes before the first commit");
+        assert_eq!(
+            offsets.to_commit(),
+            [(tp(0), 7)],
+            "else `latest` would lose what comes before the first commit"
+        );
     }
 
     #[test]

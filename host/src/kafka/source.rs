@@ -32,6 +32,8 @@ const MESSAGES_PER_ROUND: usize = 1024;
 const PAUSE_AFTER: Duration = Duration::from_secs(1);
 /// How often topics are looked up when they are given by a pattern.
 const TOPICS_REFRESH: Duration = Duration::from_secs(30);
+/// How often a passing error that goes on is logged.
+const COMPLAINT_INTERVAL: Duration = Duration::from_secs(10);
 /// One request to the cluster.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -50,7 +52,9 @@ pub enum SourceError {
         source: KafkaError,
     },
     /// The cluster has no such topic.
-    #[error("source: there is no topic {0} on the cluster; with stop.mode, topics must exist at the start")]
+    #[error(
+        "source: there is no topic {0} on the cluster; with stop.mode, topics must exist at the start"
+    )]
     NoTopic(String),
     /// The group's offset is not in the log any more, or not yet: data may be lost.
     #[error(
@@ -109,8 +113,9 @@ pub(crate) struct Links {
 /// # Errors
 /// See [`SourceError`]. What was delivered until then is committed all the same.
 pub(crate) fn run(config: &SourceConfig, links: Links) -> Result<(), SourceError> {
-    let consumer: BaseConsumer<LoggingContext> =
-        client_config(config).create_with_context(LoggingContext).map_err(SourceError::Client)?;
+    let consumer: BaseConsumer<LoggingContext> = client_config(config)
+        .create_with_context(LoggingContext)
+        .map_err(SourceError::Client)?;
     let mut reader = Reader {
         queue: EventQueue::of(&consumer),
         consumer: &consumer,
@@ -134,13 +139,14 @@ pub(crate) fn run(config: &SourceConfig, links: Links) -> Result<(), SourceError
         next_cut: None,
         next_refresh: None,
         subscribed: Vec::new(),
+        complaints: Vec::new(),
     };
     let outcome = reader.subscribe().and_then(|()| reader.read());
     let committed = reader.finish();
     outcome.and(committed)
 }
 
-fn client_config(config: &SourceConfig) -> ClientConfig {
+pub(crate) fn client_config(config: &SourceConfig) -> ClientConfig {
     let mut client = ClientConfig::new();
     for (key, value) in &config.librdkafka.0 {
         client.set(key, value);
@@ -151,12 +157,27 @@ fn client_config(config: &SourceConfig) -> ClientConfig {
         .set("client.id", &config.client_id)
         .set("security.protocol", config.security_protocol.as_str())
         .set("isolation.level", config.isolation_level.as_str())
-        .set("session.timeout.ms", config.session_timeout.as_millis().to_string())
-        .set("max.poll.interval.ms", config.max_poll_interval.as_millis().to_string())
+        .set(
+            "session.timeout.ms",
+            config.session_timeout.as_millis().to_string(),
+        )
+        .set(
+            "max.poll.interval.ms",
+            config.max_poll_interval.as_millis().to_string(),
+        )
         .set("fetch.min.bytes", config.fetch_min_bytes.to_string())
-        .set("fetch.wait.max.ms", config.fetch_wait_max.as_millis().to_string())
-        .set("queued.min.messages", config.queued_min_messages.to_string())
-        .set("queued.max.messages.kbytes", config.queued_max_messages_kbytes.to_string())
+        .set(
+            "fetch.wait.max.ms",
+            config.fetch_wait_max.as_millis().to_string(),
+        )
+        .set(
+            "queued.min.messages",
+            config.queued_min_messages.to_string(),
+        )
+        .set(
+            "queued.max.messages.kbytes",
+            config.queued_max_messages_kbytes.to_string(),
+        )
         .set("enable.auto.commit", "false")
         .set("enable.auto.offset.store", "false")
         .set("enable.partition.eof", "true")
@@ -190,6 +211,8 @@ struct Reader<'c> {
     next_cut: Option<Instant>,
     next_refresh: Option<Instant>,
     subscribed: Vec<String>,
+    /// The passing errors that were logged lately, and when.
+    complaints: Vec<(RDKafkaErrorCode, Instant)>,
 }
 
 struct Partition {
@@ -218,10 +241,16 @@ impl Reader<'_> {
             let names: Vec<&str> = topics.iter().map(String::as_str).collect();
             self.consumer
                 .subscribe(&names)
-                .map_err(|source| SourceError::Request { what: format!("subscribing to {}", names.join(", ")), source })?;
+                .map_err(|source| SourceError::Request {
+                    what: format!("subscribing to {}", names.join(", ")),
+                    source,
+                })?;
         } else if let Topics::Pattern(pattern) = &self.config.topics {
             if self.config.stop_mode == StopMode::Latest {
-                return Err(SourceError::NoTopic(format!("that matches `{}`", pattern.pattern)));
+                return Err(SourceError::NoTopic(format!(
+                    "that matches `{}`",
+                    pattern.pattern
+                )));
             }
             tracing::warn!("no topic matches `{}` yet", pattern.pattern);
         }
@@ -230,7 +259,9 @@ impl Reader<'_> {
     }
 
     fn read(&mut self) -> Result<(), SourceError> {
-        let mut assigned_once = false;
+        // Between a revocation and the assignment that follows it, having no partitions
+        // does not mean to be through with them.
+        let mut assigned = false;
         while !self.links.stop.is_requested() {
             self.take_reports();
             let now = Instant::now();
@@ -240,12 +271,20 @@ impl Reader<'_> {
                 continue;
             }
             for round in 0..MESSAGES_PER_ROUND {
-                let timeout = if round == 0 { self.patience(now) } else { Duration::ZERO };
+                let timeout = if round == 0 {
+                    self.patience(now)
+                } else {
+                    Duration::ZERO
+                };
                 match self.queue.poll(timeout) {
                     None => break,
                     Some(Event::Message(message)) => self.take(&message, now),
                     Some(other) => {
-                        assigned_once |= matches!(other, Event::Assign(_));
+                        match other {
+                            Event::Assign(_) => assigned = true,
+                            Event::Revoke(_) => assigned = false,
+                            _ => {}
+                        }
                         self.handle(other)?;
                         break;
                     }
@@ -256,7 +295,11 @@ impl Reader<'_> {
             }
             self.cut_if_due(Instant::now());
             let bounded = self.config.stop_mode == StopMode::Latest;
-            if bounded && assigned_once && self.outbox.is_empty() && self.partitions.iter().all(|p| p.finished) {
+            if bounded
+                && assigned
+                && self.outbox.is_empty()
+                && self.partitions.iter().all(|p| p.finished)
+            {
                 break;
             }
         }
@@ -265,9 +308,16 @@ impl Reader<'_> {
 
     /// How long to wait for an event when there is none.
     fn patience(&self, now: Instant) -> Duration {
-        let due = [Some(self.next_commit), self.next_cut].into_iter().flatten().min();
+        let due = [Some(self.next_commit), self.next_cut]
+            .into_iter()
+            .flatten()
+            .min();
         let due = due.map_or(POLL_MAX, |due| due.saturating_duration_since(now));
-        if self.outbox.is_empty() { due.min(POLL_MAX) } else { Duration::from_millis(10) }
+        if self.outbox.is_empty() {
+            due.min(POLL_MAX)
+        } else {
+            Duration::from_millis(10)
+        }
     }
 
     fn take(&mut self, message: &Message, now: Instant) {
@@ -276,7 +326,10 @@ impl Reader<'_> {
             Some(index) => *index,
             None => {
                 let topic = message.topic();
-                let found = self.partitions.iter().position(|p| p.source.partition == key.1 && *p.source.topic == *topic);
+                let found = self
+                    .partitions
+                    .iter()
+                    .position(|p| p.source.partition == key.1 && *p.source.topic == *topic);
                 // A message of a partition that was just given up: its next owner has it.
                 let Some(index) = found else { return };
                 self.lookup.insert(key, index);
@@ -295,7 +348,8 @@ impl Reader<'_> {
             key: message.key(),
             value: message.value(),
         };
-        let (outbox, offsets, assignment) = (&mut self.outbox, &mut self.offsets, partition.assignment);
+        let (outbox, offsets, assignment) =
+            (&mut self.outbox, &mut self.offsets, partition.assignment);
         partition.filling.push(
             &self.limits,
             now,
@@ -315,31 +369,50 @@ impl Reader<'_> {
     fn handle(&mut self, event: Event) -> Result<(), SourceError> {
         match event {
             Event::Message(message) => self.take(&message, Instant::now()),
-            Event::EndOfPartition { topic, partition, offset } => self.end_of_partition(&topic, partition, offset),
+            Event::EndOfPartition {
+                topic,
+                partition,
+                offset,
+            } => self.end_of_partition(&topic, partition, offset),
             Event::Assign(partitions) => self.assign(&partitions)?,
             Event::Revoke(partitions) => self.revoke(&partitions)?,
             Event::CommitFailed(code) => {
                 tracing::warn!("offsets were not committed, and will be tried again: {code}");
                 self.offsets.commit_failed();
             }
-            Event::Error { code, text, partition, fatal } => self.error(code, text, partition, fatal)?,
+            Event::Error {
+                code,
+                text,
+                partition,
+                fatal,
+            } => self.error(code, text, partition, fatal)?,
             Event::Other => {}
         }
         Ok(())
     }
 
     fn end_of_partition(&mut self, topic: &str, number: i32, offset: i64) {
-        let found = self.partitions.iter().position(|p| p.source.partition == number && *p.source.topic == *topic);
+        let found = self
+            .partitions
+            .iter()
+            .position(|p| p.source.partition == number && *p.source.topic == *topic);
         let Some(index) = found else { return };
         let partition = &mut self.partitions[index];
         // Whoever is slow should not wait for a batch to fill that has nothing to fill it.
         if let Some(batch) = partition.filling.cut() {
-            post(&mut self.outbox, &mut self.offsets, batch, partition.assignment);
+            post(
+                &mut self.outbox,
+                &mut self.offsets,
+                batch,
+                partition.assignment,
+            );
         }
         let source = partition.source.clone();
         let finished = partition.stop_at.is_some_and(|stop| offset >= stop);
         self.offsets.skipped_to(&source, offset);
-        self.links.progress.update(&source, |p| p.position = p.position.max(offset));
+        self.links
+            .progress
+            .update(&source, |p| p.position = p.position.max(offset));
         if finished {
             self.finish_partition(index);
         }
@@ -348,7 +421,12 @@ impl Reader<'_> {
     fn finish_partition(&mut self, index: usize) {
         let partition = &mut self.partitions[index];
         if let Some(batch) = partition.filling.cut() {
-            post(&mut self.outbox, &mut self.offsets, batch, partition.assignment);
+            post(
+                &mut self.outbox,
+                &mut self.offsets,
+                batch,
+                partition.assignment,
+            );
         }
         if !partition.finished {
             partition.finished = true;
@@ -368,7 +446,9 @@ impl Reader<'_> {
     ) -> Result<(), SourceError> {
         match code {
             RDKafkaErrorCode::AutoOffsetReset => {
-                let at = partition.map_or_else(String::new, |(topic, number)| format!("{topic}[{number}]: "));
+                let at = partition.map_or_else(String::new, |(topic, number)| {
+                    format!("{topic}[{number}]: ")
+                });
                 Err(SourceError::Fatal {
                     code,
                     text: format!(
@@ -377,7 +457,9 @@ impl Reader<'_> {
                     ),
                 })
             }
-            RDKafkaErrorCode::UnknownTopicOrPartition | RDKafkaErrorCode::UnknownTopic | RDKafkaErrorCode::UnknownPartition
+            RDKafkaErrorCode::UnknownTopicOrPartition
+            | RDKafkaErrorCode::UnknownTopic
+            | RDKafkaErrorCode::UnknownPartition
                 if self.config.stop_mode == StopMode::Latest =>
             {
                 Err(SourceError::NoTopic(self.subscribed.join(", ")))
@@ -387,7 +469,14 @@ impl Reader<'_> {
             | RDKafkaErrorCode::Authentication => Err(SourceError::Fatal { code, text }),
             _ if fatal => Err(SourceError::Fatal { code, text }),
             _ => {
-                tracing::warn!("{code}: {text}; still trying");
+                // librdkafka says so with each attempt, many times a second.
+                let now = Instant::now();
+                self.complaints
+                    .retain(|(_, said)| now.duration_since(*said) < COMPLAINT_INTERVAL);
+                if !self.complaints.iter().any(|(known, _)| *known == code) {
+                    self.complaints.push((code, now));
+                    tracing::warn!("{text} ({code}); still trying");
+                }
                 Ok(())
             }
         }
@@ -398,15 +487,24 @@ impl Reader<'_> {
     fn hand_on(&mut self, now: Instant) -> Result<bool, SourceError> {
         while let Some(item) = self.outbox.pop_front() {
             let worker = worker_of(&item.batch.source, self.links.batches.len());
-            let wait = if self.paused { Duration::ZERO } else { POLL_MAX };
+            let wait = if self.paused {
+                Duration::ZERO
+            } else {
+                POLL_MAX
+            };
             let (rows, bytes) = (item.batch.len(), item.batch.payload_bytes());
-            let (source, last) = (item.batch.source.clone(), item.batch.offsets.last().copied());
+            let (source, last) = (
+                item.batch.source.clone(),
+                item.batch.offsets.last().copied(),
+            );
             match self.links.batches[worker].send_timeout(SourceItem::Batch(item), wait) {
                 Ok(()) => {
                     self.links.progress.messages.add(rows);
                     self.links.progress.bytes.add(bytes);
                     if let Some(last) = last {
-                        self.links.progress.update(&source, |p| p.position = p.position.max(last + 1));
+                        self.links
+                            .progress
+                            .update(&source, |p| p.position = p.position.max(last + 1));
                     }
                 }
                 Err(SendTimeoutError::Timeout(SourceItem::Batch(item))) => {
@@ -433,12 +531,24 @@ impl Reader<'_> {
 
     /// Pauses all partitions but those that are through, or resumes them.
     fn pause(&mut self, pause: bool) -> Result<(), SourceError> {
-        let open = list(self.partitions.iter().filter(|p| !p.finished).map(|p| (&p.source, Offset::Invalid)));
-        let done = if pause { self.consumer.pause(&open) } else { self.consumer.resume(&open) };
+        let open = list(
+            self.partitions
+                .iter()
+                .filter(|p| !p.finished)
+                .map(|p| (&p.source, Offset::Invalid)),
+        );
+        let done = if pause {
+            self.consumer.pause(&open)
+        } else {
+            self.consumer.resume(&open)
+        };
         let what = if pause { "pausing" } else { "resuming" };
         tracing::debug!("{what} {} partitions", open.count());
         self.paused = pause;
-        done.map_err(|source| SourceError::Request { what: format!("{what} partitions"), source })
+        done.map_err(|source| SourceError::Request {
+            what: format!("{what} partitions"),
+            source,
+        })
     }
 
     fn cut_if_due(&mut self, now: Instant) {
@@ -450,7 +560,12 @@ impl Reader<'_> {
             match partition.filling.due(&self.limits) {
                 Some(due) if due <= now => {
                     if let Some(batch) = partition.filling.cut() {
-                        post(&mut self.outbox, &mut self.offsets, batch, partition.assignment);
+                        post(
+                            &mut self.outbox,
+                            &mut self.offsets,
+                            batch,
+                            partition.assignment,
+                        );
                     }
                 }
                 Some(due) => self.next_cut = Some(self.next_cut.map_or(due, |next| next.min(due))),
@@ -467,7 +582,9 @@ impl Reader<'_> {
 
     fn note(&mut self, report: &Delivered) {
         self.offsets.delivered(report);
-        self.links.progress.update(&report.source, |p| p.delivered = p.delivered.max(report.next));
+        self.links.progress.update(&report.source, |p| {
+            p.delivered = p.delivered.max(report.next)
+        });
     }
 
     fn commit_if_due(&mut self, now: Instant) {
@@ -485,7 +602,13 @@ impl Reader<'_> {
         if due.is_empty() {
             return Ok(());
         }
-        self.consumer.commit(&list(due.iter().map(|(source, offset)| (source, Offset::Offset(*offset)))), mode)?;
+        self.consumer.commit(
+            &list(
+                due.iter()
+                    .map(|(source, offset)| (source, Offset::Offset(*offset))),
+            ),
+            mode,
+        )?;
         self.offsets.committed(&due);
         Ok(())
     }
@@ -493,16 +616,28 @@ impl Reader<'_> {
     fn assign(&mut self, partitions: &TopicPartitionList) -> Result<(), SourceError> {
         let positions = self.positions(partitions)?;
         self.lookup.clear();
-        let start = list(positions.iter().map(|p| (&p.source, Offset::Offset(p.start))));
+        let start = list(
+            positions
+                .iter()
+                .map(|p| (&p.source, Offset::Offset(p.start))),
+        );
         let assigned = match self.consumer.rebalance_protocol() {
             RebalanceProtocol::Cooperative => self.consumer.incremental_assign(&start),
             _ => self.consumer.assign(&start),
         };
-        assigned.map_err(|source| SourceError::Request { what: "taking partitions".into(), source })?;
+        assigned.map_err(|source| SourceError::Request {
+            what: "taking partitions".into(),
+            source,
+        })?;
         for position in positions {
             self.assignments += 1;
             let source = position.source;
-            self.offsets.assign(source.clone(), self.assignments, position.start, position.committed);
+            self.offsets.assign(
+                source.clone(),
+                self.assignments,
+                position.start,
+                position.committed,
+            );
             self.links.progress.assign(
                 source.clone(),
                 PartitionProgress {
@@ -529,33 +664,39 @@ impl Reader<'_> {
 
     /// Gives partitions up: waits for what is under way, commits, and lets go.
     fn revoke(&mut self, revoked: &TopicPartitionList) -> Result<(), SourceError> {
-        let revoked: HashSet<TopicPartition> = revoked.elements().iter().map(partition_of).collect();
-        self.outbox.retain(|item| !revoked.contains(&item.batch.source));
+        let revoked: HashSet<TopicPartition> =
+            revoked.elements().iter().map(partition_of).collect();
+        self.outbox
+            .retain(|item| !revoked.contains(&item.batch.source));
         self.lookup.clear();
         // What was cut and not handed on is the next owner's.
         let waiting: Vec<TopicPartition> = revoked.iter().cloned().collect();
-        for worker in 0..self.links.batches.len() {
-            // A full channel is one whose batches will be delivered without being asked.
-            let _ = self.links.batches[worker].send_timeout(SourceItem::Flush, POLL_MAX);
-        }
         let deadline = Instant::now() + self.config.session_timeout / 2;
+        for worker in &self.links.batches {
+            // A worker that is gone has said why, and one that stays full is waited for below.
+            let _ = worker.send_deadline(SourceItem::Flush, deadline);
+        }
         while !self.offsets.all_delivered(waiting.iter()) {
             match self.links.delivered.recv_deadline(deadline) {
                 Ok(report) => self.note(&report),
                 Err(RecvTimeoutError::Timeout) => {
-                    tracing::warn!("partitions are given up before all of their messages are delivered: some will be delivered twice");
+                    tracing::warn!(
+                        "partitions are given up before all of their messages are delivered: some will be delivered twice"
+                    );
                     break;
                 }
                 Err(RecvTimeoutError::Disconnected) => break,
             }
         }
         if let Err(error) = self.commit(CommitMode::Sync) {
-            tracing::warn!("offsets were not committed at a rebalance: {error}; some messages will be delivered twice");
+            tracing::warn!(
+                "offsets were not committed at a rebalance: {error}; some messages will be delivered twice"
+            );
         }
         let released = match self.consumer.rebalance_protocol() {
-            RebalanceProtocol::Cooperative => {
-                self.consumer.incremental_unassign(&list(revoked.iter().map(|source| (source, Offset::Invalid))))
-            }
+            RebalanceProtocol::Cooperative => self.consumer.incremental_unassign(&list(
+                revoked.iter().map(|source| (source, Offset::Invalid)),
+            )),
             _ => self.consumer.unassign(),
         };
         for source in &revoked {
@@ -563,8 +704,15 @@ impl Reader<'_> {
             self.links.progress.revoke(source);
         }
         self.partitions.retain(|p| !revoked.contains(&p.source));
-        tracing::info!("{} partitions revoked, {} left", revoked.len(), self.partitions.len());
-        released.map_err(|source| SourceError::Request { what: "giving partitions up".into(), source })
+        tracing::info!(
+            "{} partitions revoked, {} left",
+            revoked.len(),
+            self.partitions.len()
+        );
+        released.map_err(|source| SourceError::Request {
+            what: "giving partitions up".into(),
+            source,
+        })
     }
 
     /// Lets the pipeline run dry, and commits what it delivered.
@@ -574,11 +722,16 @@ impl Reader<'_> {
             self.note(&report);
         }
         self.commit(CommitMode::Sync)
-            .map_err(|source| SourceError::Request { what: "committing the last offsets".into(), source })
+            .map_err(|source| SourceError::Request {
+                what: "committing the last offsets".into(),
+                source,
+            })
     }
 
     fn refresh_topics(&mut self, now: Instant) -> Result<(), SourceError> {
-        if self.next_refresh.is_none_or(|due| now < due) || self.config.stop_mode == StopMode::Latest {
+        if self.next_refresh.is_none_or(|due| now < due)
+            || self.config.stop_mode == StopMode::Latest
+        {
             return Ok(());
         }
         self.next_refresh = Some(now + TOPICS_REFRESH);
@@ -592,14 +745,21 @@ impl Reader<'_> {
 }
 
 /// Puts a batch where it is handed on from.
-fn post(outbox: &mut VecDeque<SourcedBatch>, offsets: &mut Offsets, batch: MessageBatch, assignment: u64) {
+fn post(
+    outbox: &mut VecDeque<SourcedBatch>,
+    offsets: &mut Offsets,
+    batch: MessageBatch,
+    assignment: u64,
+) {
     if let Some(last) = batch.offsets.last() {
         offsets.sent(&batch.source, last + 1);
     }
     outbox.push_back(SourcedBatch { batch, assignment });
 }
 
-fn list<'a>(partitions: impl IntoIterator<Item = (&'a TopicPartition, Offset)>) -> TopicPartitionList {
+fn list<'a>(
+    partitions: impl IntoIterator<Item = (&'a TopicPartition, Offset)>,
+) -> TopicPartitionList {
     let mut list = TopicPartitionList::new();
     for (source, offset) in partitions {
         list.add_partition_offset(&source.topic, source.partition, offset)
@@ -608,8 +768,13 @@ fn list<'a>(partitions: impl IntoIterator<Item = (&'a TopicPartition, Offset)>) 
     list
 }
 
-fn partition_of(element: &rdkafka::topic_partition_list::TopicPartitionListElem<'_>) -> TopicPartition {
-    TopicPartition { topic: element.topic().into(), partition: element.partition() }
+fn partition_of(
+    element: &rdkafka::topic_partition_list::TopicPartitionListElem<'_>,
+) -> TopicPartition {
+    TopicPartition {
+        topic: element.topic().into(),
+        partition: element.partition(),
+    }
 }
 
 fn worker_of(source: &TopicPartition, workers: usize) -> usize {

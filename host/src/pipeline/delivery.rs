@@ -37,7 +37,13 @@ impl Delivery {
         delivered: Sender<Delivered>,
         progress: Arc<Progress>,
     ) -> Self {
-        Delivery { sink, items, delivered, progress, pending: Pending::default() }
+        Delivery {
+            sink,
+            items,
+            delivered,
+            progress,
+            pending: Pending::default(),
+        }
     }
 
     /// Runs until the workers are gone, and everything they sent is durable.
@@ -85,7 +91,9 @@ impl Pending {
         if *after > durable {
             return None;
         }
-        self.batches.pop_front().map(|(_, rows, delivered)| (rows, delivered))
+        self.batches
+            .pop_front()
+            .map(|(_, rows, delivered)| (rows, delivered))
     }
 }
 
@@ -95,20 +103,33 @@ mod tests {
     use crate::batch::TopicPartition;
 
     fn delivered(next: i64) -> Delivered {
-        Delivered { source: TopicPartition { topic: "t".into(), partition: 0 }, assignment: 1, next }
+        Delivered {
+            source: TopicPartition {
+                topic: "t".into(),
+                partition: 0,
+            },
+            assignment: 1,
+            next,
+        }
     }
 
     #[test]
     fn batches_are_delivered_when_all_their_writes_are_durable() {
-        let mut pending = Pending::default();
-        pending.writes = 2;
+        let mut pending = Pending {
+            writes: 2,
+            batches: VecDeque::new(),
+        };
         pending.push(10, delivered(10));
         pending.push(0, delivered(11));
         pending.writes = 3;
         pending.push(5, delivered(16));
         assert_eq!(pending.pop(1), None);
         assert_eq!(pending.pop(2), Some((10, delivered(10))));
-        assert_eq!(pending.pop(2), Some((0, delivered(11))), "without rows there is nothing to wait for");
+        assert_eq!(
+            pending.pop(2),
+            Some((0, delivered(11))),
+            "without rows there is nothing to wait for"
+        );
         assert_eq!(pending.pop(2), None);
         assert_eq!(pending.pop(3), Some((5, delivered(16))));
     }

@@ -73,7 +73,9 @@ impl Worker {
     /// that succeeds.
     fn handle(&mut self, sourced: &SourcedBatch) -> Result<Option<SinkItem>, PipelineError> {
         let batch = &sourced.batch;
-        let Some(handled) = self.try_until_handled(batch)? else { return Ok(None) };
+        let Some(handled) = self.try_until_handled(batch)? else {
+            return Ok(None);
+        };
         self.progress.add_plugin_time(handled.plugin_time);
         self.progress.errors.add(handled.errors.len());
         if let Some(first) = handled.errors.first()
@@ -90,11 +92,21 @@ impl Worker {
         self.progress.tombstones.add(handled.tombstones);
         self.progress.skipped.add(handled.skipped);
         let next = batch.offsets.last().map_or(0, |last| last + 1);
-        let delivered = Delivered { source: batch.source.clone(), assignment: sourced.assignment, next };
-        Ok(Some(SinkItem::Delivery { delivered, rows: handled.rows }))
+        let delivered = Delivered {
+            source: batch.source.clone(),
+            assignment: sourced.assignment,
+            next,
+        };
+        Ok(Some(SinkItem::Delivery {
+            delivered,
+            rows: handled.rows,
+        }))
     }
 
-    fn try_until_handled(&mut self, batch: &MessageBatch) -> Result<Option<Handled>, PipelineError> {
+    fn try_until_handled(
+        &mut self,
+        batch: &MessageBatch,
+    ) -> Result<Option<Handled>, PipelineError> {
         let mut wait = RETRY_FIRST;
         loop {
             match self.stages.run(batch) {
@@ -153,7 +165,8 @@ impl Stages {
             let tombstones = batch.tombstones();
             let with_rows = messages_with_rows(&decoded.rows);
             handled.tombstones += tombstones;
-            handled.skipped += (batch.len() - with_rows - decoded.errors.len()).saturating_sub(tombstones);
+            handled.skipped +=
+                (batch.len() - with_rows - decoded.errors.len()).saturating_sub(tombstones);
             handled.rows.extend(decoded.rows);
             handled.errors.extend(decoded.errors);
             handled.plugin_time += decoded.plugin_time;
@@ -178,12 +191,20 @@ fn messages_with_rows(rows: &[Rows]) -> usize {
 
 fn log_errors(source: &TopicPartition, errors: &[MessageError]) {
     for error in errors.iter().take(ERRORS_SHOWN) {
-        tracing::warn!("bad record in {source} at offset {}: {}", error.offset, error.reason);
+        tracing::warn!(
+            "bad record in {source} at offset {}: {}",
+            error.offset,
+            error.reason
+        );
     }
     if let Some(rest) = errors.get(ERRORS_SHOWN..)
         && !rest.is_empty()
     {
         let offsets: Vec<String> = rest.iter().map(|error| error.offset.to_string()).collect();
-        tracing::warn!("{} more bad records in {source} at offsets {}", rest.len(), offsets.join(", "));
+        tracing::warn!(
+            "{} more bad records in {source} at offsets {}",
+            rest.len(),
+            offsets.join(", ")
+        );
     }
 }

@@ -1,5 +1,12 @@
 //! What `bindgen!` makes of the WIT package, and nothing else.
-#![allow(missing_docs, unreachable_pub, clippy::all, clippy::pedantic, clippy::unwrap_used, reason = "generated code")]
+#![allow(
+    missing_docs,
+    unreachable_pub,
+    clippy::all,
+    clippy::pedantic,
+    clippy::unwrap_used,
+    reason = "generated code"
+)]
 
 pub(crate) mod deserializer {
     wasmtime::component::bindgen!({
@@ -25,4 +32,5 @@ pub(crate) mod consumer_interceptor {
     });
 }
 
+pub(crate) use consumer_interceptor::weir::connector::interception;
 pub(crate) use deserializer::weir::connector::{log, messages, metrics, rows, schemas, types};

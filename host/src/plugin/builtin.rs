@@ -2,8 +2,14 @@
 
 /// Name and module of each built-in plug-in; built by `build.rs` from `guests/`.
 const BUILTINS: &[(&str, &[u8])] = &[
-    ("avro", include_bytes!(concat!(env!("OUT_DIR"), "/avro.wasm"))),
-    ("drop-by-header", include_bytes!(concat!(env!("OUT_DIR"), "/drop-by-header.wasm"))),
+    (
+        "avro",
+        include_bytes!(concat!(env!("OUT_DIR"), "/avro.wasm")),
+    ),
+    (
+        "drop-by-header",
+        include_bytes!(concat!(env!("OUT_DIR"), "/drop-by-header.wasm")),
+    ),
 ];
 
 /// The names that a pipeline file may use in place of a path.
@@ -12,5 +18,8 @@ pub fn builtin_names() -> impl Iterator<Item = &'static str> {
 }
 
 pub(super) fn builtin(name: &str) -> Option<&'static [u8]> {
-    BUILTINS.iter().find(|(known, _)| *known == name).map(|(_, module)| *module)
+    BUILTINS
+        .iter()
+        .find(|(known, _)| *known == name)
+        .map(|(_, module)| *module)
 }

@@ -27,7 +27,10 @@ const VALUES_MAX: u32 = 1 << 26;
 /// A sentence that names the field and what is wrong with it.
 pub(super) fn schema(fields: Vec<rows::Field>) -> Result<SchemaRef, String> {
     if fields.len() > FIELDS_MAX {
-        return Err(format!("the schema has {} fields, and {FIELDS_MAX} are the most", fields.len()));
+        return Err(format!(
+            "the schema has {} fields, and {FIELDS_MAX} are the most",
+            fields.len()
+        ));
     }
     let mut rest = fields.into_iter();
     let mut columns = Vec::new();
@@ -41,31 +44,52 @@ pub(super) fn schema(fields: Vec<rows::Field>) -> Result<SchemaRef, String> {
 ///
 /// # Errors
 /// A sentence that names the column and what is wrong with it.
-pub(super) fn record_batch(schema: &SchemaRef, len: u32, arrays: Vec<rows::Array>) -> Result<RecordBatch, String> {
+pub(super) fn record_batch(
+    schema: &SchemaRef,
+    len: u32,
+    arrays: Vec<rows::Array>,
+) -> Result<RecordBatch, String> {
     let mut rest = arrays.into_iter();
     let mut columns = Vec::with_capacity(schema.fields().len());
     for field in schema.fields() {
         let data = next_array(field, &mut rest)?;
         if data.len() != len as usize {
-            return Err(format!("column `{}` has {} values for {len} rows", field.name(), data.len()));
+            return Err(format!(
+                "column `{}` has {} values for {len} rows",
+                field.name(),
+                data.len()
+            ));
         }
         columns.push(make_array(data));
     }
     if rest.len() > 0 {
-        return Err(format!("{} arrays more than the schema has fields", rest.len()));
+        return Err(format!(
+            "{} arrays more than the schema has fields",
+            rest.len()
+        ));
     }
     let options = RecordBatchOptions::new().with_row_count(Some(len as usize));
     RecordBatch::try_new_with_options(Arc::clone(schema), columns, &options).map_err(text)
 }
 
-fn next_field(rest: &mut std::vec::IntoIter<rows::Field>, depth: usize) -> Result<Option<FieldRef>, String> {
-    let Some(field) = rest.next() else { return Ok(None) };
-    let fault = |what: String| format!("field `{}`: {what}", super::imports::printable(&field.name));
+fn next_field(
+    rest: &mut std::vec::IntoIter<rows::Field>,
+    depth: usize,
+) -> Result<Option<FieldRef>, String> {
+    let Some(field) = rest.next() else {
+        return Ok(None);
+    };
+    let fault =
+        |what: String| format!("field `{}`: {what}", super::imports::printable(&field.name));
     if depth >= DEPTH_MAX {
         return Err(fault(format!("is nested more than {DEPTH_MAX} deep")));
     }
     if field.children as usize > rest.len() {
-        return Err(fault(format!("has {} children, and {} fields follow", field.children, rest.len())));
+        return Err(fault(format!(
+            "has {} children, and {} fields follow",
+            field.children,
+            rest.len()
+        )));
     }
     let mut children = Vec::with_capacity(field.children as usize);
     for _ in 0..field.children {
@@ -76,7 +100,9 @@ fn next_field(rest: &mut std::vec::IntoIter<rows::Field>, depth: usize) -> Resul
     }
     let data_type = data_type(&field.format, children).map_err(fault)?;
     let metadata: HashMap<String, String> = field.metadata.iter().cloned().collect();
-    Ok(Some(Arc::new(Field::new(&field.name, data_type, field.nullable).with_metadata(metadata))))
+    Ok(Some(Arc::new(
+        Field::new(&field.name, data_type, field.nullable).with_metadata(metadata),
+    )))
 }
 
 fn data_type(format: &str, mut children: Vec<FieldRef>) -> Result<DataType, String> {
@@ -93,17 +119,28 @@ fn data_type(format: &str, mut children: Vec<FieldRef>) -> Result<DataType, Stri
         "+m" => {
             let entries = only_child()?;
             match entries.data_type() {
-                DataType::Struct(pair) if pair.len() == 2 && !pair[0].is_nullable() && !entries.is_nullable() => {
+                DataType::Struct(pair)
+                    if pair.len() == 2 && !pair[0].is_nullable() && !entries.is_nullable() =>
+                {
                     Ok(DataType::Map(entries, false))
                 }
-                _ => Err("a map's child is a struct, not nullable, of a key, not nullable, and a value".into()),
+                _ => Err(
+                    "a map's child is a struct, not nullable, of a key, not nullable, and a value"
+                        .into(),
+                ),
             }
         }
         list if list.starts_with("+w:") => {
-            let size = list[3..].parse().ok().filter(|n| *n >= 1).ok_or_else(unknown)?;
+            let size = list[3..]
+                .parse()
+                .ok()
+                .filter(|n| *n >= 1)
+                .ok_or_else(unknown)?;
             Ok(DataType::FixedSizeList(only_child()?, size))
         }
-        _ if count > 0 => Err(format!("format {format:?} has no children, and {count} are given")),
+        _ if count > 0 => Err(format!(
+            "format {format:?} has no children, and {count} are given"
+        )),
         leaf => leaf_type(leaf).ok_or_else(unknown),
     }
 }
@@ -116,7 +153,8 @@ fn leaf_type(format: &str) -> Option<DataType> {
     if !plausible {
         return None;
     }
-    let data_type = DataType::try_from(&FFI_ArrowSchema::try_new(format, vec![], None).ok()?).ok()?;
+    let data_type =
+        DataType::try_from(&FFI_ArrowSchema::try_new(format, vec![], None).ok()?).ok()?;
     let usable = match &data_type {
         DataType::FixedSizeBinary(size) => *size >= 1,
         // Offsets such as +02:00 besides: names of zones need a time zone database.
@@ -134,17 +172,31 @@ fn decimal_fits(precision: u8, scale: i8, most: u8) -> bool {
     (1..=most).contains(&precision) && scale.unsigned_abs() <= precision
 }
 
-fn next_array(field: &Field, rest: &mut std::vec::IntoIter<rows::Array>) -> Result<ArrayData, String> {
+fn next_array(
+    field: &Field,
+    rest: &mut std::vec::IntoIter<rows::Array>,
+) -> Result<ArrayData, String> {
     let fault = |what: String| format!("column `{}`: {what}", field.name());
-    let array = rest.next().ok_or_else(|| fault("its array is missing".into()))?;
+    let array = rest
+        .next()
+        .ok_or_else(|| fault("its array is missing".into()))?;
     if array.len > VALUES_MAX {
-        return Err(fault(format!("{} values, and {VALUES_MAX} are the most", array.len)));
+        return Err(fault(format!(
+            "{} values, and {VALUES_MAX} are the most",
+            array.len
+        )));
     }
     let children = match field.data_type() {
-        DataType::List(child) | DataType::LargeList(child) | DataType::Map(child, _) | DataType::FixedSizeList(child, _) => {
+        DataType::List(child)
+        | DataType::LargeList(child)
+        | DataType::Map(child, _)
+        | DataType::FixedSizeList(child, _) => {
             vec![next_array(child, rest)?]
         }
-        DataType::Struct(fields) => fields.iter().map(|f| next_array(f, rest)).collect::<Result<_, _>>()?,
+        DataType::Struct(fields) => fields
+            .iter()
+            .map(|f| next_array(f, rest))
+            .collect::<Result<_, _>>()?,
         _ => vec![],
     };
     let mut buffers = array.buffers.into_iter().map(Buffer::from_vec);
@@ -153,16 +205,28 @@ fn next_array(field: &Field, rest: &mut std::vec::IntoIter<rows::Array>) -> Resu
         .child_data(children)
         .align_buffers(true);
     if *field.data_type() != DataType::Null {
-        let validity = buffers.next().ok_or_else(|| fault("its buffers are missing".into()))?;
+        let validity = buffers
+            .next()
+            .ok_or_else(|| fault("its buffers are missing".into()))?;
         if !validity.is_empty() {
             builder = builder.null_bit_buffer(Some(validity));
         } else if array.null_count > 0 {
-            return Err(fault(format!("{} nulls and no validity buffer", array.null_count)));
+            return Err(fault(format!(
+                "{} nulls and no validity buffer",
+                array.null_count
+            )));
         }
     }
-    let data = builder.buffers(buffers.collect()).build().map_err(|e| fault(text(e)))?;
+    let data = builder
+        .buffers(buffers.collect())
+        .build()
+        .map_err(|e| fault(text(e)))?;
     if data.null_count() != array.null_count as usize && *field.data_type() != DataType::Null {
-        return Err(fault(format!("says {} nulls, and its validity buffer has {}", array.null_count, data.null_count())));
+        return Err(fault(format!(
+            "says {} nulls, and its validity buffer has {}",
+            array.null_count,
+            data.null_count()
+        )));
     }
     Ok(data)
 }

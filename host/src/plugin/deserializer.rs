@@ -91,11 +91,23 @@ impl Kind for Decoding {
     type Guest = Guest;
     type Output = Vec<Rows>;
 
-    fn open(plugin: &Plugin, store: &mut Store<HostState>, config: &Config) -> wasmtime::Result<Result<Guest, String>> {
+    fn open(
+        plugin: &Plugin,
+        store: &mut Store<HostState>,
+        config: &Config,
+    ) -> wasmtime::Result<Result<Guest, String>> {
         let instance = plugin.pre.instantiate(&mut *store)?;
         let plugin = DeserializerPlugin::new(&mut *store, &instance)?;
-        let opened = plugin.weir_connector_deserializer().decoder().call_open(store, wit::Part::Value, config)?;
-        Ok(opened.map(|decoder| Guest { plugin, decoder, schemas: HashMap::new() }))
+        let opened = plugin.weir_connector_deserializer().decoder().call_open(
+            store,
+            wit::Part::Value,
+            config,
+        )?;
+        Ok(opened.map(|decoder| Guest {
+            plugin,
+            decoder,
+            schemas: HashMap::new(),
+        }))
     }
 
     fn call(
@@ -104,7 +116,11 @@ impl Kind for Decoding {
         timeout: Duration,
     ) -> Result<Result<Answer<Vec<Rows>>, BatchError>, CallError> {
         let answer = instance.call(Some(batch), timeout, |store, guest| {
-            guest.plugin.weir_connector_deserializer().decoder().call_decode(store, guest.decoder, messages::handle())
+            guest
+                .plugin
+                .weir_connector_deserializer()
+                .decoder()
+                .call_decode(store, guest.decoder, messages::handle())
         })?;
         let answer = match answer {
             Ok(answer) => answer,
@@ -118,14 +134,26 @@ impl Kind for Decoding {
         }
         let schemas = &instance.guest.schemas;
         let (output, errors) = believe(batch, schemas, answer).map_err(CallError::Contract)?;
-        Ok(Ok(Answer { output, errors, reusable: schemas.len() <= SCHEMAS_MAX }))
+        Ok(Ok(Answer {
+            output,
+            errors,
+            reusable: schemas.len() <= SCHEMAS_MAX,
+        }))
     }
 }
 
 /// Asks for the schema behind a number.
-fn schema(instance: &mut Instance<Guest>, number: u32, timeout: Duration) -> Result<SchemaRef, CallError> {
+fn schema(
+    instance: &mut Instance<Guest>,
+    number: u32,
+    timeout: Duration,
+) -> Result<SchemaRef, CallError> {
     let fields = instance.call(None, timeout, |store, guest| {
-        guest.plugin.weir_connector_deserializer().decoder().call_schema(store, guest.decoder, number)
+        guest
+            .plugin
+            .weir_connector_deserializer()
+            .decoder()
+            .call_schema(store, guest.decoder, number)
     })?;
     columns::schema(fields).map_err(|what| CallError::Contract(format!("schema {number}: {what}")))
 }

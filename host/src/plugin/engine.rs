@@ -63,13 +63,20 @@ impl PluginEngine {
         if let Some(directory) = cache {
             let mut cache = CacheConfig::new();
             cache.with_directory(&directory);
-            let cache = Cache::new(cache).map_err(|e| LoadError::Cache { directory, reason: format!("{e:#}") })?;
+            let cache = Cache::new(cache).map_err(|e| LoadError::Cache {
+                directory,
+                reason: format!("{e:#}"),
+            })?;
             config.cache(Some(cache));
         }
         let engine = Engine::new(&config).map_err(|e| LoadError::Engine(format!("{e:#}")))?;
         let linker = imports::linker(&engine).map_err(|e| LoadError::Engine(format!("{e:#}")))?;
         let ticker = Ticker::start(engine.clone());
-        Ok(PluginEngine { engine, linker: Arc::new(linker), _ticker: Arc::new(ticker) })
+        Ok(PluginEngine {
+            engine,
+            linker: Arc::new(linker),
+            _ticker: Arc::new(ticker),
+        })
     }
 
     /// Where compiled code is kept by default: `$WEIR_CACHE_DIR`, else `weir` in the

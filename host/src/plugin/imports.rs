@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use wasmtime::component::{HasSelf, Linker};
 use wasmtime::{Engine, ResourceLimiter, Result, StoreContextMut};
 
-use super::bindings::{log, metrics, rows, schemas, types};
+use super::bindings::{interception, log, metrics, rows, schemas, types};
 use super::engine::EPOCH_TICK;
 use super::messages;
 use crate::batch::MessageBatch;
@@ -64,7 +64,11 @@ impl HostState {
             name,
             lent: None,
             rights,
-            memory: MemoryLimit { max_bytes: memory_max_bytes, bytes: 0, refused: false },
+            memory: MemoryLimit {
+                max_bytes: memory_max_bytes,
+                bytes: 0,
+                refused: false,
+            },
             deadline: Instant::now(),
             log_lines_left: 0,
             last_error: None,
@@ -73,7 +77,12 @@ impl HostState {
 }
 
 impl ResourceLimiter for MemoryLimit {
-    fn memory_growing(&mut self, current: usize, desired: usize, _maximum: Option<usize>) -> Result<bool> {
+    fn memory_growing(
+        &mut self,
+        current: usize,
+        desired: usize,
+        _maximum: Option<usize>,
+    ) -> Result<bool> {
         let total = self.bytes.saturating_sub(current).saturating_add(desired);
         if total > self.max_bytes {
             self.refused = true;
@@ -83,7 +92,12 @@ impl ResourceLimiter for MemoryLimit {
         Ok(true)
     }
 
-    fn table_growing(&mut self, _current: usize, desired: usize, _maximum: Option<usize>) -> Result<bool> {
+    fn table_growing(
+        &mut self,
+        _current: usize,
+        desired: usize,
+        _maximum: Option<usize>,
+    ) -> Result<bool> {
         Ok(desired <= TABLE_ELEMENTS_MAX)
     }
 
@@ -100,8 +114,11 @@ pub(super) fn linker(engine: &Engine) -> Result<Linker<HostState>> {
     // Interfaces of types alone, which components import for their names.
     types::add_to_linker::<_, HasSelf<HostState>>(&mut linker, |state| state)?;
     rows::add_to_linker::<_, HasSelf<HostState>>(&mut linker, |state| state)?;
+    interception::add_to_linker::<_, HasSelf<HostState>>(&mut linker, |state| state)?;
     let mut schemas = linker.instance("weir:connector/schemas@0.1.0")?;
-    schemas.func_wrap("by-id", |store, (id,): (u32,)| Ok((fetch(store, |source| source.by_id(id))?,)))?;
+    schemas.func_wrap("by-id", |store, (id,): (u32,)| {
+        Ok((fetch(store, |source| source.by_id(id))?,))
+    })?;
     schemas.func_wrap("latest", |store, (subject,): (String,)| {
         Ok((fetch(store, |source| source.latest(&subject))?,))
     })?;
@@ -146,17 +163,23 @@ fn to_wit(schema: Schema) -> schemas::Schema {
         references: schema
             .references
             .into_iter()
-            .map(|r| schemas::Reference { name: r.name, text: r.text })
+            .map(|r| schemas::Reference {
+                name: r.name,
+                text: r.text,
+            })
             .collect(),
     }
 }
 
 fn no_rights(interface: &str) -> wasmtime::Error {
-    wasmtime::format_err!("weir:connector/{interface} was called by `describe`, which has no rights")
+    wasmtime::format_err!(
+        "weir:connector/{interface} was called by `describe`, which has no rights"
+    )
 }
 
 impl types::Host for HostState {}
 impl rows::Host for HostState {}
+impl interception::Host for HostState {}
 
 impl log::Host for HostState {
     fn log(&mut self, level: log::Level, message: String) -> Result<()> {
@@ -176,7 +199,10 @@ impl log::Host for HostState {
             log::Level::Error => tracing::error!(plugin, "{line}"),
         }
         if self.log_lines_left == 0 {
-            tracing::warn!(plugin, "wrote {LOG_LINES_PER_CALL} lines in one call: the rest of them are left out");
+            tracing::warn!(
+                plugin,
+                "wrote {LOG_LINES_PER_CALL} lines in one call: the rest of them are left out"
+            );
         }
         Ok(())
     }
@@ -184,7 +210,10 @@ impl log::Host for HostState {
 
 /// A plug-in's text on one line of bounded length, without control characters.
 pub(super) fn printable(text: &str) -> String {
-    let mut line: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let mut line: String = text
+        .chars()
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .collect();
     if line.len() > LOG_LINE_MAX {
         let cut = line.floor_char_boundary(LOG_LINE_MAX);
         line.truncate(cut);
@@ -217,7 +246,10 @@ impl PluginMetrics {
     /// All figures by name.
     #[must_use]
     pub fn snapshot(&self) -> BTreeMap<String, Metric> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     fn update(&self, plugin: &str, name: &str, initial: Metric, change: impl FnOnce(&mut Metric)) {
@@ -230,7 +262,11 @@ impl PluginMetrics {
             all.insert(name.to_owned(), metric);
         } else {
             drop(all);
-            tracing::debug!(plugin, "metric {:?} ignored: not a name, or one too many", printable(name));
+            tracing::debug!(
+                plugin,
+                "metric {:?} ignored: not a name, or one too many",
+                printable(name)
+            );
         }
     }
 }
@@ -244,21 +280,25 @@ fn is_metric_name(name: &str) -> bool {
 impl metrics::Host for HostState {
     fn count(&mut self, name: String, increment: u64) -> Result<()> {
         let rights = self.rights.as_ref().ok_or_else(|| no_rights("metrics"))?;
-        rights.metrics.update(&self.name, &name, Metric::Counter(0), |metric| {
-            if let Metric::Counter(sum) = metric {
-                *sum = sum.saturating_add(increment);
-            }
-        });
+        rights
+            .metrics
+            .update(&self.name, &name, Metric::Counter(0), |metric| {
+                if let Metric::Counter(sum) = metric {
+                    *sum = sum.saturating_add(increment);
+                }
+            });
         Ok(())
     }
 
     fn gauge(&mut self, name: String, value: f64) -> Result<()> {
         let rights = self.rights.as_ref().ok_or_else(|| no_rights("metrics"))?;
-        rights.metrics.update(&self.name, &name, Metric::Gauge(value), |metric| {
-            if let Metric::Gauge(current) = metric {
-                *current = value;
-            }
-        });
+        rights
+            .metrics
+            .update(&self.name, &name, Metric::Gauge(value), |metric| {
+                if let Metric::Gauge(current) = metric {
+                    *current = value;
+                }
+            });
         Ok(())
     }
 }

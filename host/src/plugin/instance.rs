@@ -67,12 +67,20 @@ impl<G> Instance<G> {
         limits: Limits,
         open: impl FnOnce(&mut Store<HostState>) -> wasmtime::Result<Result<G, String>>,
     ) -> Result<Result<Self, String>, CallError> {
-        let state = HostState::new(plugin.reference().into(), Some(rights), limits.memory_max_bytes);
+        let state = HostState::new(
+            plugin.reference().into(),
+            Some(rights),
+            limits.memory_max_bytes,
+        );
         let mut store = Store::new(&plugin.engine.engine, state);
         store.limiter(|state| &mut state.memory);
         start(&mut store, None, limits.call_timeout);
         match open(&mut store) {
-            Ok(opened) => Ok(opened.map(|guest| Instance { store, guest, limits })),
+            Ok(opened) => Ok(opened.map(|guest| Instance {
+                store,
+                guest,
+                limits,
+            })),
             Err(error) => Err(classify(&store, &error, limits.call_timeout)),
         }
     }
@@ -96,7 +104,7 @@ impl<G> Instance<G> {
     }
 }
 
-fn start(store: &mut Store<HostState>, batch: Option<MessageBatch>, timeout: Duration) {
+pub(super) fn start(store: &mut Store<HostState>, batch: Option<MessageBatch>, timeout: Duration) {
     let state = store.data_mut();
     state.lent = batch;
     state.deadline = Instant::now() + timeout;
@@ -112,7 +120,8 @@ fn classify(store: &Store<HostState>, error: &wasmtime::Error, timeout: Duration
         Some(Trap::Interrupt) => CallError::Deadline(timeout),
         _ if state.memory.refused => CallError::Memory(state.memory.max_bytes),
         trap => {
-            let mut text = trap.map_or_else(|| format!("{:#}", error.root_cause()), ToString::to_string);
+            let mut text =
+                trap.map_or_else(|| format!("{:#}", error.root_cause()), ToString::to_string);
             if let Some(said) = &state.last_error {
                 text = format!("{text} ({said})");
             }

@@ -64,7 +64,11 @@ impl ConsumerInterceptor {
     pub fn intercept(&mut self, batch: &MessageBatch) -> Result<Intercepted, BatchStop> {
         let outcome = self.0.run(batch)?;
         Ok(Intercepted {
-            batches: outcome.outputs.into_iter().filter(|b| !b.is_empty()).collect(),
+            batches: outcome
+                .outputs
+                .into_iter()
+                .filter(|b| !b.is_empty())
+                .collect(),
             errors: outcome.errors,
             plugin_time: outcome.plugin_time,
         })
@@ -83,11 +87,21 @@ impl Kind for Intercepting {
     type Guest = Guest;
     type Output = MessageBatch;
 
-    fn open(plugin: &Plugin, store: &mut Store<HostState>, config: &Config) -> wasmtime::Result<Result<Guest, String>> {
+    fn open(
+        plugin: &Plugin,
+        store: &mut Store<HostState>,
+        config: &Config,
+    ) -> wasmtime::Result<Result<Guest, String>> {
         let instance = plugin.pre.instantiate(&mut *store)?;
         let plugin = ConsumerInterceptorPlugin::new(&mut *store, &instance)?;
-        let opened = plugin.weir_connector_consumer_interceptor().interceptor().call_open(store, config)?;
-        Ok(opened.map(|interceptor| Guest { plugin, interceptor }))
+        let opened = plugin
+            .weir_connector_consumer_interceptor()
+            .interceptor()
+            .call_open(store, config)?;
+        Ok(opened.map(|interceptor| Guest {
+            plugin,
+            interceptor,
+        }))
     }
 
     fn call(
@@ -96,7 +110,10 @@ impl Kind for Intercepting {
         timeout: Duration,
     ) -> Result<Result<Answer<MessageBatch>, BatchError>, CallError> {
         let answer = instance.call(Some(batch), timeout, |store, guest| {
-            let interceptor = guest.plugin.weir_connector_consumer_interceptor().interceptor();
+            let interceptor = guest
+                .plugin
+                .weir_connector_consumer_interceptor()
+                .interceptor();
             interceptor.call_on_consume(store, guest.interceptor, messages::handle())
         })?;
         let answer = match answer {
@@ -104,12 +121,19 @@ impl Kind for Intercepting {
             Err(error) => return Ok(Err(error)),
         };
         let (output, errors) = believe(batch, answer).map_err(CallError::Contract)?;
-        Ok(Ok(Answer { output, errors, reusable: true }))
+        Ok(Ok(Answer {
+            output,
+            errors,
+            reusable: true,
+        }))
     }
 }
 
 /// Checks an answer against the batch it is for.
-fn believe(batch: &MessageBatch, answer: wit::Intercepted) -> Result<(MessageBatch, Vec<MessageError>), String> {
+fn believe(
+    batch: &MessageBatch,
+    answer: wit::Intercepted,
+) -> Result<(MessageBatch, Vec<MessageError>), String> {
     let failed = Failed::check(answer.errors, batch.len())?;
     let len = u32::try_from(batch.len()).map_err(|_| "more messages than a batch can hold")?;
     let output = match answer.verdict {
@@ -119,17 +143,27 @@ fn believe(batch: &MessageBatch, answer: wit::Intercepted) -> Result<(MessageBat
         }
         wit::Verdict::Keep(rows) => {
             let kept = u32::try_from(rows.len()).map_err(|_| "more rows kept than there are")?;
-            let rows = origin::resolve(super::bindings::rows::Origin::Messages(rows), kept, batch.len())?;
+            let rows = origin::resolve(
+                super::bindings::rows::Origin::Messages(rows),
+                kept,
+                batch.len(),
+            )?;
             if !rows.is_sorted_by(|a, b| a < b) {
                 return Err("a row is kept twice".into());
             }
             failed.check_apart_from(&rows)?;
-            if rows.len() == batch.len() { batch.clone() } else { select(batch, &rows) }
+            if rows.len() == batch.len() {
+                batch.clone()
+            } else {
+                select(batch, &rows)
+            }
         }
         wit::Verdict::Replace(new) => {
             let origins = origin::resolve(new.origin.clone(), new.len, batch.len())?;
             if !origins.is_sorted_by(|a, b| a < b) {
-                return Err("a message is replaced by several: one offset cannot stand for them".into());
+                return Err(
+                    "a message is replaced by several: one offset cannot stand for them".into(),
+                );
             }
             failed.check_apart_from(&origins)?;
             replace(&select(batch, &origins), new)?
@@ -157,7 +191,10 @@ fn replace(originals: &MessageBatch, new: wit::Replacement) -> Result<MessageBat
     }
     if let Some(timestamps) = new.timestamps {
         if timestamps.len() != rows {
-            return Err(format!("{} timestamps for {rows} messages", timestamps.len()));
+            return Err(format!(
+                "{} timestamps for {rows} messages",
+                timestamps.len()
+            ));
         }
         batch.timestamps = Arc::new(timestamps);
     }
@@ -169,20 +206,33 @@ fn headers(headers: wit_messages::Headers, rows: usize) -> Result<Headers, Strin
     check_offsets(&headers.row_offsets, rows, count).map_err(|e| format!("row offsets: {e}"))?;
     Ok(Headers {
         row_offsets: Arc::new(headers.row_offsets),
-        names: nullable(headers.names, None, count).map_err(|e| format!("names: {e}"))?.column,
-        values: nullable(headers.values, headers.value_validity, count).map_err(|e| format!("values: {e}"))?,
+        names: nullable(headers.names, None, count)
+            .map_err(|e| format!("names: {e}"))?
+            .column,
+        values: nullable(headers.values, headers.value_validity, count)
+            .map_err(|e| format!("values: {e}"))?,
     })
 }
 
-fn nullable(column: types::BinaryColumn, validity: Option<Vec<u8>>, rows: usize) -> Result<NullableColumn, String> {
+fn nullable(
+    column: types::BinaryColumn,
+    validity: Option<Vec<u8>>,
+    rows: usize,
+) -> Result<NullableColumn, String> {
     check_offsets(&column.offsets, rows, column.bytes.len())?;
     if let Some(bits) = &validity
         && bits.len() < rows.div_ceil(8)
     {
-        return Err(format!("a validity bitmap of {} bytes for {rows} values", bits.len()));
+        return Err(format!(
+            "a validity bitmap of {} bytes for {rows} values",
+            bits.len()
+        ));
     }
     Ok(NullableColumn {
-        column: BinaryColumn { offsets: Arc::new(column.offsets), bytes: Arc::new(column.bytes) },
+        column: BinaryColumn {
+            offsets: Arc::new(column.offsets),
+            bytes: Arc::new(column.bytes),
+        },
         validity: validity.map(Arc::new),
     })
 }
@@ -190,10 +240,15 @@ fn nullable(column: types::BinaryColumn, validity: Option<Vec<u8>>, rows: usize)
 /// Offsets of `count` values start at 0, never decrease, and end at `end`.
 fn check_offsets(offsets: &[u32], count: usize, end: usize) -> Result<(), String> {
     if offsets.len() != count + 1 {
-        return Err(format!("{} offsets for {count} values, which have one more", offsets.len()));
+        return Err(format!(
+            "{} offsets for {count} values, which have one more",
+            offsets.len()
+        ));
     }
     if offsets[0] != 0 || offsets[count] as usize != end || !offsets.is_sorted() {
-        return Err(format!("offsets have to start at 0, never decrease and end at {end}"));
+        return Err(format!(
+            "offsets have to start at 0, never decrease and end at {end}"
+        ));
     }
     Ok(())
 }

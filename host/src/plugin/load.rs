@@ -20,10 +20,11 @@ const FILE_MAX: u64 = 256 << 20;
 /// What describes itself as a package of weir's.
 const PACKAGE: &str = "weir:connector/";
 /// The interfaces that weir answers.
-const PROVIDED: [&str; 6] = [
+const PROVIDED: [&str; 7] = [
     messages::INTERFACE,
     "weir:connector/types@0.1.0",
     "weir:connector/rows@0.1.0",
+    "weir:connector/interception@0.1.0",
     "weir:connector/schemas@0.1.0",
     "weir:connector/log@0.1.0",
     "weir:connector/metrics@0.1.0",
@@ -41,8 +42,11 @@ pub enum PluginKind {
 }
 
 impl PluginKind {
-    const ALL: [PluginKind; 3] =
-        [PluginKind::Deserializer, PluginKind::ConsumerInterceptor, PluginKind::ProducerInterceptor];
+    const ALL: [PluginKind; 3] = [
+        PluginKind::Deserializer,
+        PluginKind::ConsumerInterceptor,
+        PluginKind::ProducerInterceptor,
+    ];
 
     /// The interface that a component of this kind exports.
     #[must_use]
@@ -90,7 +94,9 @@ pub enum LoadError {
     #[error("the WebAssembly engine cannot start: {0}")]
     Engine(String),
     /// No built-in plug-in has this name, and it is not a path.
-    #[error("no plug-in is called `{name}`; built in are {known}; a path contains `/` or ends in .wasm")]
+    #[error(
+        "no plug-in is called `{name}`; built in are {known}; a path contains `/` or ends in .wasm"
+    )]
     UnknownName {
         /// The name asked for.
         name: String,
@@ -158,7 +164,9 @@ struct Facts {
 
 impl std::fmt::Debug for Plugin {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Plugin").field("reference", &self.facts.reference).finish_non_exhaustive()
+        f.debug_struct("Plugin")
+            .field("reference", &self.facts.reference)
+            .finish_non_exhaustive()
     }
 }
 
@@ -188,7 +196,10 @@ impl Plugin {
     /// # Errors
     /// See [`LoadError`].
     pub fn load_file(engine: &PluginEngine, path: &Path) -> Result<Self, LoadError> {
-        let read = |source| LoadError::Read { path: path.to_owned(), source };
+        let read = |source| LoadError::Read {
+            path: path.to_owned(),
+            source,
+        };
         let size = std::fs::metadata(path).map_err(read)?.len();
         if size > FILE_MAX {
             return Err(LoadError::Unusable {
@@ -206,34 +217,70 @@ impl Plugin {
     ///
     /// # Errors
     /// See [`LoadError`].
-    pub fn from_bytes(engine: &PluginEngine, reference: &str, bytes: &[u8]) -> Result<Self, LoadError> {
-        let unusable = |reason: String| LoadError::Unusable { plugin: reference.to_owned(), reason };
+    pub fn from_bytes(
+        engine: &PluginEngine,
+        reference: &str,
+        bytes: &[u8],
+    ) -> Result<Self, LoadError> {
+        let unusable = |reason: String| LoadError::Unusable {
+            plugin: reference.to_owned(),
+            reason,
+        };
         let encoded = component(bytes).map_err(unusable)?;
         let component = Component::new(&engine.engine, encoded.as_deref().unwrap_or(bytes))
-            .map_err(|e| unusable(format!("is not valid WebAssembly: {}", printable(&format!("{e:#}")))))?;
+            .map_err(|e| {
+                unusable(format!(
+                    "is not valid WebAssembly: {}",
+                    printable(&format!("{e:#}"))
+                ))
+            })?;
         let ty = component.component_type();
-        let imports: Vec<String> = ty.imports(&engine.engine).map(|(name, _)| name.to_owned()).collect();
-        let exports: Vec<String> = ty.exports(&engine.engine).map(|(name, _)| name.to_owned()).collect();
+        let imports: Vec<String> = ty
+            .imports(&engine.engine)
+            .map(|(name, _)| name.to_owned())
+            .collect();
+        let exports: Vec<String> = ty
+            .exports(&engine.engine)
+            .map(|(name, _)| name.to_owned())
+            .collect();
         let kind = kind(&exports).map_err(unusable)?;
         check_imports(&imports).map_err(unusable)?;
-        let pre = engine
-            .linker
-            .instantiate_pre(&component)
-            .map_err(|e| unusable(format!("does not fit weir:connector@0.1.0: {}", printable(&format!("{e:#}")))))?;
-        check_exports(kind, &pre)
-            .map_err(|e| unusable(format!("does not fit {}: {}", kind.world(), printable(&format!("{e:#}")))))?;
-        let description = describe(&pre)
-            .map_err(|e| unusable(format!("`describe` failed: {}", printable(&format!("{e:#}")))))?;
+        let pre = engine.linker.instantiate_pre(&component).map_err(|e| {
+            unusable(format!(
+                "does not fit weir:connector@0.1.0: {}",
+                printable(&format!("{e:#}"))
+            ))
+        })?;
+        check_exports(kind, &pre).map_err(|e| {
+            unusable(format!(
+                "does not fit {}: {}",
+                kind.world(),
+                printable(&format!("{e:#}"))
+            ))
+        })?;
+        let description = describe(&pre).map_err(|e| {
+            unusable(format!(
+                "`describe` failed: {}",
+                printable(&format!("{e:#}"))
+            ))
+        })?;
         let facts = Facts {
             reference: reference.to_owned(),
             kind,
-            digest: Sha256::digest(bytes).iter().map(|b| format!("{b:02x}")).collect(),
+            digest: Sha256::digest(bytes)
+                .iter()
+                .map(|b| format!("{b:02x}"))
+                .collect(),
             size: bytes.len(),
             imports,
             exports,
             description,
         };
-        Ok(Plugin { engine: engine.clone(), pre, facts: Arc::new(facts) })
+        Ok(Plugin {
+            engine: engine.clone(),
+            pre,
+            facts: Arc::new(facts),
+        })
     }
 
     /// How people call it: the built-in name or the path.
@@ -282,12 +329,16 @@ impl Plugin {
         if self.facts.kind == wanted {
             return Ok(());
         }
-        Err(LoadError::WrongKind { plugin: self.facts.reference.clone(), found: self.facts.kind, wanted })
+        Err(LoadError::WrongKind {
+            plugin: self.facts.reference.clone(),
+            found: self.facts.kind,
+            wanted,
+        })
     }
 }
 
 /// Makes a component of a core module; `None` when the bytes are a component already.
-fn component(bytes: &[u8]) -> Result<Option<Vec<u8>>, String> {
+pub(super) fn component(bytes: &[u8]) -> Result<Option<Vec<u8>>, String> {
     if !bytes.starts_with(b"\0asm") {
         let start: String = String::from_utf8_lossy(&bytes[..bytes.len().min(24)]).into_owned();
         return Err(format!(
@@ -302,7 +353,9 @@ fn component(bytes: &[u8]) -> Result<Option<Vec<u8>>, String> {
     let mut exports = Vec::new();
     for payload in Parser::new(0).parse_all(bytes) {
         match payload.map_err(|e| format!("is not valid WebAssembly: {e}"))? {
-            Payload::CustomSection(section) if section.name().starts_with("component-type") => typed = true,
+            Payload::CustomSection(section) if section.name().starts_with("component-type") => {
+                typed = true
+            }
             Payload::ExportSection(section) => {
                 exports.extend(section.into_iter().flatten().map(|e| printable(e.name)));
             }
@@ -314,8 +367,14 @@ fn component(bytes: &[u8]) -> Result<Option<Vec<u8>>, String> {
         return Err(format!(
             "is a core module without a component type (it exports {}); build it with wit-bindgen against the \
              package weir:connector@0.1.0, as the weir-guest SDK does, so that it exports {}",
-            if exports.is_empty() { "nothing".to_owned() } else { exports.join(", ") },
-            PluginKind::ALL.map(|k| format!("`{}`", k.export())).join(" or "),
+            if exports.is_empty() {
+                "nothing".to_owned()
+            } else {
+                exports.join(", ")
+            },
+            PluginKind::ALL
+                .map(|k| format!("`{}`", k.export()))
+                .join(" or "),
         ));
     }
     wit_component::ComponentEncoder::default()
@@ -323,15 +382,27 @@ fn component(bytes: &[u8]) -> Result<Option<Vec<u8>>, String> {
         .module(bytes)
         .and_then(|encoder| encoder.encode())
         .map(Some)
-        .map_err(|e| format!("its component type and its code do not agree: {}", printable(&format!("{e:#}"))))
+        .map_err(|e| {
+            format!(
+                "its component type and its code do not agree: {}",
+                printable(&format!("{e:#}"))
+            )
+        })
 }
 
 fn kind(exports: &[String]) -> Result<PluginKind, String> {
-    let found: Vec<_> = PluginKind::ALL.into_iter().filter(|k| exports.iter().any(|e| e == k.export())).collect();
+    let found: Vec<_> = PluginKind::ALL
+        .into_iter()
+        .filter(|k| exports.iter().any(|e| e == k.export()))
+        .collect();
     match found[..] {
         [kind] => Ok(kind),
         [] => {
-            let all = if exports.is_empty() { "nothing".to_owned() } else { printable(&exports.join(", ")) };
+            let all = if exports.is_empty() {
+                "nothing".to_owned()
+            } else {
+                printable(&exports.join(", "))
+            };
             let hint = if exports.iter().any(|e| e.starts_with(PACKAGE)) {
                 "; this weir speaks weir:connector@0.1.0: build the plug-in against that version"
             } else {
@@ -339,17 +410,25 @@ fn kind(exports: &[String]) -> Result<PluginKind, String> {
             };
             Err(format!(
                 "is not a weir plug-in: the export {} is missing; it exports {all}{hint}",
-                PluginKind::ALL.map(|k| format!("`{}`", k.export())).join(" or "),
+                PluginKind::ALL
+                    .map(|k| format!("`{}`", k.export()))
+                    .join(" or "),
             ))
         }
-        [first, second, ..] => {
-            Err(format!("exports both `{}` and `{}`: a plug-in has one kind", first.export(), second.export()))
-        }
+        [first, second, ..] => Err(format!(
+            "exports both `{}` and `{}`: a plug-in has one kind",
+            first.export(),
+            second.export()
+        )),
     }
 }
 
 fn check_imports(imports: &[String]) -> Result<(), String> {
-    let refused: Vec<_> = imports.iter().filter(|i| !PROVIDED.contains(&i.as_str())).map(String::as_str).collect();
+    let refused: Vec<_> = imports
+        .iter()
+        .filter(|i| !PROVIDED.contains(&i.as_str()))
+        .map(String::as_str)
+        .collect();
     if refused.is_empty() {
         return Ok(());
     }
@@ -373,8 +452,10 @@ fn check_exports(kind: PluginKind, pre: &InstancePre<HostState>) -> wasmtime::Re
 fn describe(pre: &InstancePre<HostState>) -> wasmtime::Result<Description> {
     type Described = (super::bindings::types::Description,);
     let limits = Limits::default();
-    let mut store =
-        Store::new(pre.engine(), HostState::new("describe".into(), None, limits.memory_max_bytes));
+    let mut store = Store::new(
+        pre.engine(),
+        HostState::new("describe".into(), None, limits.memory_max_bytes),
+    );
     store.limiter(|state| &mut state.memory);
     store.set_epoch_deadline(ticks(limits.call_timeout));
     let instance = pre.instantiate(&mut store)?;

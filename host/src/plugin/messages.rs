@@ -17,7 +17,10 @@ pub(super) const INTERFACE: &str = "weir:connector/messages@0.1.0";
 
 /// Marks handles to the batch. There is one batch a store at most, so a handle
 /// needs no number.
-#[expect(unreachable_pub, reason = "bindgen re-exports it inside its own, private, modules")]
+#[expect(
+    unreachable_pub,
+    reason = "bindgen re-exports it inside its own, private, modules"
+)]
 pub struct LentBatch;
 
 /// The handle to pass for [`HostState::lent`].
@@ -39,12 +42,15 @@ pub(super) fn add_to_linker(linker: &mut Linker<HostState>) -> Result<()> {
             )?;
         };
     }
-    getter!("len", |batch| u32::try_from(batch.len()).unwrap_or(u32::MAX));
+    getter!("len", |batch| u32::try_from(batch.len())
+        .unwrap_or(u32::MAX));
     getter!("topic", |batch| Arc::clone(&batch.source.topic));
     getter!("partition", |batch| batch.source.partition);
     getter!("offsets", |batch| Arc::clone(&batch.offsets));
     getter!("timestamps", |batch| Arc::clone(&batch.timestamps));
-    getter!("timestamp-type", |batch| TimestampType::from(batch.timestamp_type));
+    getter!("timestamp-type", |batch| TimestampType::from(
+        batch.timestamp_type
+    ));
     getter!("values", |batch| BinaryColumn::from(&batch.values.column));
     getter!("value-validity", |batch| batch.values.validity.clone());
     getter!("keys", |batch| BinaryColumn::from(&batch.keys.column));
@@ -54,29 +60,30 @@ pub(super) fn add_to_linker(linker: &mut Linker<HostState>) -> Result<()> {
 }
 
 fn lent<'a>(store: &'a StoreContextMut<'_, HostState>) -> Result<&'a MessageBatch> {
-    store
-        .data()
-        .lent
-        .as_ref()
-        .ok_or_else(|| wasmtime::format_err!("the batch was lent for one call, and that call has ended"))
+    store.data().lent.as_ref().ok_or_else(|| {
+        wasmtime::format_err!("the batch was lent for one call, and that call has ended")
+    })
 }
 
 #[derive(ComponentType, Lower)]
 #[component(record)]
-struct BinaryColumn {
+pub(super) struct BinaryColumn {
     offsets: Arc<Vec<u32>>,
     bytes: Arc<Vec<u8>>,
 }
 
 impl From<&batch::BinaryColumn> for BinaryColumn {
     fn from(column: &batch::BinaryColumn) -> Self {
-        BinaryColumn { offsets: Arc::clone(&column.offsets), bytes: Arc::clone(&column.bytes) }
+        BinaryColumn {
+            offsets: Arc::clone(&column.offsets),
+            bytes: Arc::clone(&column.bytes),
+        }
     }
 }
 
 #[derive(ComponentType, Lower)]
 #[component(record)]
-struct Headers {
+pub(super) struct Headers {
     #[component(name = "row-offsets")]
     row_offsets: Arc<Vec<u32>>,
     names: BinaryColumn,

@@ -7,6 +7,7 @@
 //!                                    └──── reopened ────┴──┘ after a trap, or when it grew
 //! ```
 
+mod bench;
 mod bindings;
 mod builtin;
 mod columns;
@@ -20,6 +21,7 @@ mod messages;
 mod opened;
 mod origin;
 
+pub(crate) use bench::{CrossingGuest, Message as CrossingMessage, Reads};
 pub use builtin::builtin_names;
 pub use deserializer::{Decoded, Deserializer};
 pub use engine::{Limits, PluginEngine};

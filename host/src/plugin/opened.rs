@@ -30,7 +30,11 @@ pub(super) trait Kind {
 
     /// Instantiates the plug-in and opens its resource; the inner error is the
     /// plug-in's own.
-    fn open(plugin: &Plugin, store: &mut Store<HostState>, config: &Config) -> wasmtime::Result<Result<Self::Guest, String>>;
+    fn open(
+        plugin: &Plugin,
+        store: &mut Store<HostState>,
+        config: &Config,
+    ) -> wasmtime::Result<Result<Self::Guest, String>>;
 
     /// Calls it, and checks the answer.
     fn call(
@@ -90,9 +94,14 @@ impl<K: Kind> Opened<K> {
         plugin.require(K::KIND)?;
         let mut opened = Opened {
             plugin: plugin.clone(),
-            rights: Rights { schemas, metrics: PluginMetrics::default() },
+            rights: Rights {
+                schemas,
+                metrics: PluginMetrics::default(),
+            },
             limits,
-            config: Config { options: options.to_string() },
+            config: Config {
+                options: options.to_string(),
+            },
             instance: None,
         };
         opened.instance = Some(opened.new_instance()?);
@@ -108,7 +117,11 @@ impl<K: Kind> Opened<K> {
     /// A message that breaks the plug-in is found by halving the batch: it becomes an
     /// error of its own, and the others go on.
     pub(super) fn run(&mut self, batch: &MessageBatch) -> Result<Outcome<K::Output>, BatchStop> {
-        let mut outcome = Outcome { outputs: Vec::with_capacity(1), errors: Vec::new(), plugin_time: Duration::ZERO };
+        let mut outcome = Outcome {
+            outputs: Vec::with_capacity(1),
+            errors: Vec::new(),
+            plugin_time: Duration::ZERO,
+        };
         if batch.is_empty() {
             return Ok(outcome);
         }
@@ -119,7 +132,10 @@ impl<K: Kind> Opened<K> {
                 Ok(answer) => answer?,
                 Err(error) if part.len() == 1 => {
                     breakages += 1;
-                    outcome.errors.push(MessageError { offset: part.offsets[0], reason: error.to_string() });
+                    outcome.errors.push(MessageError {
+                        offset: part.offsets[0],
+                        reason: error.to_string(),
+                    });
                     if breakages >= BREAKAGES_MAX && outcome.outputs.is_empty() {
                         return Err(BatchStop::Failed(format!(
                             "{}: {error}; so it went with each of the first {breakages} messages from offset {} of \
@@ -150,9 +166,13 @@ impl<K: Kind> Opened<K> {
         Ok(outcome)
     }
 
-    /// Fewer messages get less time, so that the one that loops for ever is found soon.
+    /// Fewer messages get less time, so that the one that loops for ever is found soon. But
+    /// one alone gets all of it: it is the one that would be called bad.
     fn timeout(&self, part: usize, whole: usize) -> Duration {
         let whole_timeout = self.limits.call_timeout;
+        if part == 1 {
+            return whole_timeout;
+        }
         let share = whole_timeout.as_nanos() * part as u128 / whole as u128;
         Duration::from_nanos(u64::try_from(share).unwrap_or(u64::MAX)).max(whole_timeout / 10)
     }
@@ -186,7 +206,9 @@ impl<K: Kind> Opened<K> {
             }
             Err(BatchError::Unavailable(reason)) => {
                 self.instance = Some(instance);
-                Ok(Err(BatchStop::Unavailable(super::imports::printable(&reason))))
+                Ok(Err(BatchStop::Unavailable(super::imports::printable(
+                    &reason,
+                ))))
             }
             Err(BatchError::Failed(reason)) => Ok(Err(BatchStop::Failed(format!(
                 "{}: {}",
@@ -201,7 +223,13 @@ impl<K: Kind> Opened<K> {
         Instance::open(&self.plugin, self.rights.clone(), self.limits, |store| {
             K::open(&self.plugin, store, &self.config)
         })
-        .map_err(|source| OpenError::Broke { plugin: plugin(), source })?
-        .map_err(|reason| OpenError::Refused { plugin: plugin(), reason: super::imports::printable(&reason) })
+        .map_err(|source| OpenError::Broke {
+            plugin: plugin(),
+            source,
+        })?
+        .map_err(|reason| OpenError::Refused {
+            plugin: plugin(),
+            reason: super::imports::printable(&reason),
+        })
     }
 }

@@ -16,7 +16,9 @@ pub(super) fn resolve(origin: rows::Origin, len: u32, messages: usize) -> Result
     let origins = match origin {
         rows::Origin::Identity if len as usize == messages => return Ok((0..len).collect()),
         rows::Origin::Identity => {
-            return Err(format!("{len} rows for {messages} messages cannot have the identity as their origin"));
+            return Err(format!(
+                "{len} rows for {messages} messages cannot have the identity as their origin"
+            ));
         }
         rows::Origin::Messages(origins) => origins,
     };
@@ -27,7 +29,9 @@ pub(super) fn resolve(origin: rows::Origin, len: u32, messages: usize) -> Result
         return Err("origins decrease: rows have to be in the order of their messages".into());
     }
     match origins.last() {
-        Some(&last) if last as usize >= messages => Err(format!("a row comes from message {last} of {messages}")),
+        Some(&last) if last as usize >= messages => {
+            Err(format!("a row comes from message {last} of {messages}"))
+        }
         _ => Ok(origins),
     }
 }
@@ -42,18 +46,26 @@ impl Failed {
             return Err("errors are not in ascending order of messages".into());
         }
         match errors.last() {
-            Some(last) if last.row as usize >= messages => {
-                Err(format!("an error is about message {} of {messages}", last.row))
-            }
+            Some(last) if last.row as usize >= messages => Err(format!(
+                "an error is about message {} of {messages}",
+                last.row
+            )),
             _ => Ok(Failed(errors)),
         }
     }
 
     /// Checks that no message is both faulty and among these.
     pub(super) fn check_apart_from(&self, delivered: &[u32]) -> Result<(), String> {
-        match self.0.iter().find(|error| delivered.binary_search(&error.row).is_ok()) {
+        match self
+            .0
+            .iter()
+            .find(|error| delivered.binary_search(&error.row).is_ok())
+        {
             None => Ok(()),
-            Some(both) => Err(format!("message {} has both an error and a result", both.row)),
+            Some(both) => Err(format!(
+                "message {} has both an error and a result",
+                both.row
+            )),
         }
     }
 
@@ -72,8 +84,14 @@ pub(super) fn in_order(batch: &MessageBatch, groups: Vec<(RecordBatch, Vec<u32>)
     let mut taken = vec![0_usize; groups.len()];
     let mut ordered = Vec::with_capacity(groups.len());
     let next = |taken: &[usize], group: usize| groups[group].1.get(taken[group]).copied();
-    while let Some((_, first)) = (0..groups.len()).filter_map(|g| Some((next(&taken, g)?, g))).min() {
-        let limit = (0..groups.len()).filter(|&g| g != first).filter_map(|g| next(&taken, g)).min();
+    while let Some((_, first)) = (0..groups.len())
+        .filter_map(|g| Some((next(&taken, g)?, g)))
+        .min()
+    {
+        let limit = (0..groups.len())
+            .filter(|&g| g != first)
+            .filter_map(|g| next(&taken, g))
+            .min();
         let (rows, origins) = &groups[first];
         let start = taken[first];
         let end = match limit {
@@ -82,10 +100,19 @@ pub(super) fn in_order(batch: &MessageBatch, groups: Vec<(RecordBatch, Vec<u32>)
             Some(limit) => start + origins[start..].partition_point(|&o| o <= limit),
         };
         taken[first] = end;
-        let column = |values: &[i64]| origins[start..end].iter().map(|&o| values[o as usize]).collect();
+        let column = |values: &[i64]| {
+            origins[start..end]
+                .iter()
+                .map(|&o| values[o as usize])
+                .collect()
+        };
         ordered.push(Rows {
             source: batch.source.clone(),
-            rows: if end - start == rows.num_rows() { rows.clone() } else { rows.slice(start, end - start) },
+            rows: if end - start == rows.num_rows() {
+                rows.clone()
+            } else {
+                rows.slice(start, end - start)
+            },
             offsets: column(&batch.offsets),
             timestamps: column(&batch.timestamps),
         });

@@ -199,7 +199,6 @@ impl<V> Bounded<V> {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
     use super::super::SchemaType;
     use super::*;

@@ -26,7 +26,11 @@ impl Random {
     /// Of any size in bits, so that varints of all lengths appear.
     fn long(&mut self) -> i64 {
         let value = self.next().cast_signed() >> self.below(64);
-        if self.below(2) == 0 { value } else { value.wrapping_neg() }
+        if self.below(2) == 0 {
+            value
+        } else {
+            value.wrapping_neg()
+        }
     }
 
     fn int(&mut self) -> i32 {
@@ -42,7 +46,13 @@ impl Random {
         let length = [0, 3, 8, 20, 50][self.below(5)];
         let plain = self.below(3) > 0;
         (0..self.below(length + 1))
-            .map(|_| if plain { 'x' } else { alphabet[self.below(alphabet.len())] })
+            .map(|_| {
+                if plain {
+                    'x'
+                } else {
+                    alphabet[self.below(alphabet.len())]
+                }
+            })
             .collect()
     }
 }
@@ -56,7 +66,10 @@ pub(crate) struct SchemaMaker {
 
 impl SchemaMaker {
     pub(crate) fn new() -> Self {
-        Self { names: 0, complete: Vec::new() }
+        Self {
+            names: 0,
+            complete: Vec::new(),
+        }
     }
 
     pub(crate) fn record(&mut self, random: &mut Random, depth: usize) -> Json {
@@ -82,7 +95,9 @@ impl SchemaMaker {
     }
 
     fn leaf(&mut self, random: &mut Random) -> Json {
-        const PLAIN: [&str; 8] = ["null", "boolean", "int", "long", "float", "double", "bytes", "string"];
+        const PLAIN: [&str; 8] = [
+            "null", "boolean", "int", "long", "float", "double", "bytes", "string",
+        ];
         const LOGICAL: [(&str, &str); 10] = [
             ("int", "date"),
             ("int", "time-millis"),
@@ -101,16 +116,26 @@ impl SchemaMaker {
                 let (kind, logical) = LOGICAL[random.below(LOGICAL.len())];
                 json!({ "type": kind, "logicalType": logical })
             }
-            11 if !self.complete.is_empty() => self.complete[random.below(self.complete.len())].as_str().into(),
+            11 if !self.complete.is_empty() => self.complete[random.below(self.complete.len())]
+                .as_str()
+                .into(),
             11 | 12 => {
-                let symbols: Vec<_> = (0..1 + random.below(5)).map(|i| format!("S{}", "x".repeat(i * 5))).collect();
+                let symbols: Vec<_> = (0..1 + random.below(5))
+                    .map(|i| format!("S{}", "x".repeat(i * 5)))
+                    .collect();
                 self.named(random, json!({ "type": "enum", "symbols": symbols }))
             }
             13 => {
-                let (size, logical) = [(1, ""), (5, ""), (16, "uuid"), (12, "duration")][random.below(4)];
-                self.named(random, json!({ "type": "fixed", "size": size, "logicalType": logical }))
+                let (size, logical) =
+                    [(1, ""), (5, ""), (16, "uuid"), (12, "duration")][random.below(4)];
+                self.named(
+                    random,
+                    json!({ "type": "fixed", "size": size, "logicalType": logical }),
+                )
             }
-            14 => json!({ "type": "bytes", "logicalType": "decimal", "precision": 1 + random.below(38), "scale": 1 }),
+            14 => {
+                json!({ "type": "bytes", "logicalType": "decimal", "precision": 1 + random.below(38), "scale": 1 })
+            }
             _ => {
                 let decimal = json!({ "type": "fixed", "size": 16, "logicalType": "decimal",
                     "precision": 1 + random.below(38), "scale": 0 });
@@ -171,12 +196,19 @@ impl SchemaMaker {
     /// Names repeat across namespaces.
     fn name(&mut self, random: &mut Random) -> (String, String) {
         self.names += 1;
-        (format!("T{}", random.below(2)), format!("space{}", self.names))
+        (
+            format!("T{}", random.below(2)),
+            format!("space{}", self.names),
+        )
     }
 }
 
 /// A random value of a schema.
-pub(crate) fn value(schema: &Schema, names: &HashMap<String, &Schema>, random: &mut Random) -> Value {
+pub(crate) fn value(
+    schema: &Schema,
+    names: &HashMap<String, &Schema>,
+    random: &mut Random,
+) -> Value {
     match schema {
         Schema::Ref { name } => value(names[name.as_ref()], names, random),
         Schema::Null => Value::Null,
@@ -206,14 +238,20 @@ pub(crate) fn value(schema: &Schema, names: &HashMap<String, &Schema>, random: &
         Schema::Fixed(fixed) => Value::Fixed(fixed.size, random.bytes(fixed.size)),
         Schema::Duration(_) => {
             let mut part = || random.int().cast_unsigned() & 0x7fff_ffff;
-            Value::Duration(Duration::new(Months::new(part()), Days::new(part()), Millis::new(part())))
+            Value::Duration(Duration::new(
+                Months::new(part()),
+                Days::new(part()),
+                Millis::new(part()),
+            ))
         }
         Schema::Decimal(decimal) => {
             let limit = 10i128.pow(u32::try_from(decimal.precision).unwrap());
             let raw = i128::from(random.next().cast_signed()) * i128::from(random.next());
             let bytes = (raw % limit).to_be_bytes().to_vec();
             let short = bytes.windows(2).take_while(|pair| {
-                let [first, second] = **pair else { return false };
+                let [first, second] = **pair else {
+                    return false;
+                };
                 (first == 0 && second < 0x80) || (first == 0xff && second >= 0x80)
             });
             let short = short.count();
@@ -224,7 +262,10 @@ pub(crate) fn value(schema: &Schema, names: &HashMap<String, &Schema>, random: &
         }
         Schema::Enum(symbols) => {
             let index = random.below(symbols.symbols.len());
-            Value::Enum(u32::try_from(index).unwrap(), symbols.symbols[index].clone())
+            Value::Enum(
+                u32::try_from(index).unwrap(),
+                symbols.symbols[index].clone(),
+            )
         }
         Schema::Array(array) => {
             let items = (0..random.below(4)).map(|_| value(&array.items, names, random));
@@ -232,7 +273,10 @@ pub(crate) fn value(schema: &Schema, names: &HashMap<String, &Schema>, random: &
         }
         Schema::Map(map) => {
             let entries = (0..random.below(4)).map(|i| {
-                (format!("{i}{}", random.text()), value(&map.types, names, random))
+                (
+                    format!("{i}{}", random.text()),
+                    value(&map.types, names, random),
+                )
             });
             Value::Map(entries.collect())
         }
@@ -243,7 +287,8 @@ pub(crate) fn value(schema: &Schema, names: &HashMap<String, &Schema>, random: &
         }
         Schema::Record(record) => {
             let fields = record.fields.iter();
-            let fields = fields.map(|field| (field.name.clone(), value(&field.schema, names, random)));
+            let fields =
+                fields.map(|field| (field.name.clone(), value(&field.schema, names, random)));
             Value::Record(fields.collect())
         }
         Schema::BigDecimal => panic!("not generated"),

@@ -37,7 +37,10 @@ impl Registry {
     }
 
     pub(crate) fn add_with(&mut self, id: u32, text: &str, references: &[&str]) {
-        let reference = |text: &&str| schemas::Reference { name: String::new(), text: (*text).to_owned() };
+        let reference = |text: &&str| schemas::Reference {
+            name: String::new(),
+            text: (*text).to_owned(),
+        };
         let schema = schemas::Schema {
             schema_type: schemas::SchemaType::Avro,
             text: text.to_owned(),
@@ -60,7 +63,11 @@ impl SchemaLookup for Registry {
 }
 
 /// Messages of a batch; `None` is a tombstone.
-pub(crate) fn decode(decoder: &mut Decoder, registry: &Registry, messages: &[Option<Vec<u8>>]) -> Decoded {
+pub(crate) fn decode(
+    decoder: &mut Decoder,
+    registry: &Registry,
+    messages: &[Option<Vec<u8>>],
+) -> Decoded {
     let mut offsets = vec![0];
     let mut bytes = Vec::new();
     let mut validity = vec![0u8; messages.len().div_ceil(8)];
@@ -72,7 +79,9 @@ pub(crate) fn decode(decoder: &mut Decoder, registry: &Registry, messages: &[Opt
         offsets.push(u32::try_from(bytes.len()).unwrap());
     }
     let validity = messages.iter().any(Option::is_none).then_some(validity);
-    decoder.decode_batch(&offsets, &bytes, validity.as_deref(), registry).unwrap()
+    decoder
+        .decode_batch(&offsets, &bytes, validity.as_deref(), registry)
+        .unwrap()
 }
 
 pub(crate) fn framed(id: u32, datum: &[u8]) -> Option<Vec<u8>> {
@@ -80,7 +89,11 @@ pub(crate) fn framed(id: u32, datum: &[u8]) -> Option<Vec<u8>> {
 }
 
 pub(crate) fn encode(schema: &Schema, value: Value) -> Vec<u8> {
-    GenericDatumWriter::builder(schema).build().unwrap().write_value_to_vec(value).unwrap()
+    GenericDatumWriter::builder(schema)
+        .build()
+        .unwrap()
+        .write_value_to_vec(value)
+        .unwrap()
 }
 
 /// The message of each row.
@@ -102,7 +115,9 @@ pub(crate) fn decode_rows(text: &str, datums: &[Vec<u8>]) -> Vec<serde_json::Val
     let messages: Vec<_> = datums.iter().map(|datum| framed(1, datum)).collect();
     let decoded = decode(&mut decoder, &registry, &messages);
     assert!(decoded.errors.is_empty(), "{text}: {:?}", decoded.errors);
-    let [group] = &decoded.groups[..] else { panic!("{} groups", decoded.groups.len()) };
+    let [group] = &decoded.groups[..] else {
+        panic!("{} groups", decoded.groups.len())
+    };
     assert!(matches!(group.origin, Origin::Identity));
     rows_of(&fields(&decoder, group), group)
 }
@@ -117,10 +132,21 @@ pub(crate) fn reason(text: &str, datum: &[u8]) -> String {
 
 /// The Arrow fields of a schema as `name format nullable`, indented by depth.
 pub(crate) fn outline(fields: &[Field]) -> Vec<String> {
-    fn walk(fields: &mut std::slice::Iter<'_, Field>, depth: usize, lines: &mut Vec<String>) -> bool {
-        let Some(field) = fields.next() else { return false };
+    fn walk(
+        fields: &mut std::slice::Iter<'_, Field>,
+        depth: usize,
+        lines: &mut Vec<String>,
+    ) -> bool {
+        let Some(field) = fields.next() else {
+            return false;
+        };
         let mark = if field.nullable { "?" } else { "" };
-        lines.push(format!("{}{}: {}{mark}", " ".repeat(depth), field.name, field.format));
+        lines.push(format!(
+            "{}{}: {}{mark}",
+            " ".repeat(depth),
+            field.name,
+            field.format
+        ));
         (0..field.children).all(|_| walk(fields, depth + 1, lines))
     }
     let mut lines = Vec::new();

@@ -23,7 +23,10 @@ pub(crate) fn row(schema: &Schema, mut datum: &[u8]) -> Option<Json> {
 pub(crate) fn expected_row(schema: &Schema, value: &Value) -> Json {
     let resolved = ResolvedSchema::try_from(schema).unwrap();
     let names = resolved.get_names();
-    let names = names.iter().map(|(name, schema)| (name.fullname(None), *schema)).collect();
+    let names = names
+        .iter()
+        .map(|(name, schema)| (name.fullname(None), *schema))
+        .collect();
     match expected(schema, value, &names) {
         row if matches!(schema, Schema::Record(_)) => row,
         value => json!({ "value": value }),
@@ -56,22 +59,33 @@ fn expected(schema: &Schema, value: &Value, names: &HashMap<String, &Schema>) ->
             let bytes = <Vec<u8>>::try_from(v).unwrap_or_default();
             let negative = bytes.first().is_some_and(|byte| *byte >= 0x80);
             let start = if negative { -1 } else { 0 };
-            bytes.iter().fold(start, |sum: i128, byte| sum << 8 | i128::from(*byte)).to_string().into()
+            bytes
+                .iter()
+                .fold(start, |sum: i128, byte| sum << 8 | i128::from(*byte))
+                .to_string()
+                .into()
         }
         (Schema::Uuid(UuidSchema::String), Value::Uuid(v)) => v.to_string().into(),
         (_, Value::Uuid(v)) => hex(v.as_bytes()),
         (_, Value::Duration(v)) => {
-            let (months, days, millis) = (u32::from(v.months()), u32::from(v.days()), u32::from(v.millis()));
+            let (months, days, millis) = (
+                u32::from(v.months()),
+                u32::from(v.days()),
+                u32::from(v.millis()),
+            );
             json!([months, days, u64::from(millis) * 1_000_000])
         }
-        (Schema::Array(array), Value::Array(items)) => {
-            items.iter().map(|item| expected(&array.items, item, names)).collect()
-        }
+        (Schema::Array(array), Value::Array(items)) => items
+            .iter()
+            .map(|item| expected(&array.items, item, names))
+            .collect(),
         (Schema::Map(map), Value::Map(entries)) => {
             let mut entries: Vec<_> = entries.iter().collect();
             entries.sort_by_key(|(key, _)| *key);
             let entries = entries.into_iter();
-            entries.map(|(key, value)| json!([key, expected(&map.types, value, names)])).collect()
+            entries
+                .map(|(key, value)| json!([key, expected(&map.types, value, names)]))
+                .collect()
         }
         (Schema::Record(record), Value::Record(values)) => {
             let fields = record.fields.iter().zip(values);
@@ -83,14 +97,23 @@ fn expected(schema: &Schema, value: &Value, names: &HashMap<String, &Schema>) ->
         (Schema::Union(union), Value::Union(index, value)) => {
             let branches = union.variants();
             let chosen = &branches[*index as usize];
-            let others = branches.iter().filter(|branch| !matches!(branch, Schema::Null)).count();
+            let others = branches
+                .iter()
+                .filter(|branch| !matches!(branch, Schema::Null))
+                .count();
             if others < 2 || matches!(chosen, Schema::Null) {
                 return expected(chosen, value, names);
             }
-            let values = branches.iter().filter(|branch| !matches!(branch, Schema::Null));
+            let values = branches
+                .iter()
+                .filter(|branch| !matches!(branch, Schema::Null));
             let values = values.map(|branch| {
                 let chosen = std::ptr::eq(branch, chosen);
-                let value = if chosen { expected(branch, value, names) } else { Json::Null };
+                let value = if chosen {
+                    expected(branch, value, names)
+                } else {
+                    Json::Null
+                };
                 (branch_name(branch, branches), value)
             });
             Json::Object(values.collect())
@@ -104,9 +127,16 @@ fn branch_name(schema: &Schema, branches: &[Schema]) -> String {
         return kind(schema).to_owned();
     };
     let same = branches.iter().filter(|other| {
-        other.name().map_or_else(|| kind(other), |other| other.name()) == name.name()
+        other
+            .name()
+            .map_or_else(|| kind(other), |other| other.name())
+            == name.name()
     });
-    if same.count() > 1 { name.fullname(None) } else { name.name().to_owned() }
+    if same.count() > 1 {
+        name.fullname(None)
+    } else {
+        name.name().to_owned()
+    }
 }
 
 fn kind(schema: &Schema) -> &'static str {

@@ -3,13 +3,11 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use arrow::array::{
-    Array, ArrayData, ArrayRef, AsArray, MapArray, make_array,
-};
+use arrow::array::{Array, ArrayData, ArrayRef, AsArray, MapArray, make_array};
 use arrow::buffer::Buffer;
 use arrow::datatypes::{
-    DataType, Field, Fields, Float32Type, Float64Type, Int32Type, Int64Type,
-    IntervalMonthDayNanoType, IntervalUnit, TimeUnit, Decimal128Type, Decimal256Type,
+    DataType, Decimal128Type, Decimal256Type, Field, Fields, Float32Type, Float64Type, Int32Type,
+    Int64Type, IntervalMonthDayNanoType, IntervalUnit, TimeUnit,
 };
 use serde_json::{Map, Value, json};
 use weir_guest::rows::{self, RowGroup};
@@ -20,7 +18,10 @@ pub(crate) fn rows_of(fields: &[rows::Field], group: &RowGroup) -> Vec<Value> {
     let mut columns = Vec::new();
     while at < fields.len() {
         let field = field(fields, &mut at);
-        let mut index = columns.iter().map(|(_, _, used): &(_, _, usize)| used).sum();
+        let mut index = columns
+            .iter()
+            .map(|(_, _, used): &(_, _, usize)| used)
+            .sum();
         let start = index;
         let array = array(&field, &group.arrays, &mut index);
         assert_eq!(array.len(), group.len as usize, "{field:?}");
@@ -30,7 +31,8 @@ pub(crate) fn rows_of(fields: &[rows::Field], group: &RowGroup) -> Vec<Value> {
     assert_eq!(used, group.arrays.len());
     let row = |row| {
         let columns = columns.iter();
-        let columns = columns.map(|(field, array, _)| (field.name().clone(), value(field, array, row)));
+        let columns =
+            columns.map(|(field, array, _)| (field.name().clone(), value(field, array, row)));
         Value::Object(columns.collect::<Map<_, _>>())
     };
     (0..group.len as usize).map(row).collect()
@@ -39,7 +41,9 @@ pub(crate) fn rows_of(fields: &[rows::Field], group: &RowGroup) -> Vec<Value> {
 fn field(fields: &[rows::Field], at: &mut usize) -> Field {
     let this = &fields[*at];
     *at += 1;
-    let children: Vec<_> = (0..this.children).map(|_| Arc::new(field(fields, at))).collect();
+    let children: Vec<_> = (0..this.children)
+        .map(|_| Arc::new(field(fields, at)))
+        .collect();
     let child = || Arc::clone(&children[0]);
     let data_type = match this.format.as_str() {
         "n" => DataType::Null,
@@ -87,10 +91,16 @@ fn array(field: &Field, arrays: &[rows::Array], at: &mut usize) -> ArrayRef {
     *at += 1;
     let children: Vec<ArrayData> = match field.data_type() {
         DataType::List(child) | DataType::Map(child, _) => vec![array(child, arrays, at).to_data()],
-        DataType::Struct(fields) => fields.iter().map(|child| array(child, arrays, at).to_data()).collect(),
+        DataType::Struct(fields) => fields
+            .iter()
+            .map(|child| array(child, arrays, at).to_data())
+            .collect(),
         _ => vec![],
     };
-    let mut buffers = this.buffers.iter().map(|buffer| Buffer::from_vec(buffer.clone()));
+    let mut buffers = this
+        .buffers
+        .iter()
+        .map(|buffer| Buffer::from_vec(buffer.clone()));
     let mut builder = ArrayData::builder(field.data_type().clone())
         .len(this.len as usize)
         .child_data(children)
@@ -118,7 +128,10 @@ fn value(field: &Field, array: &ArrayRef, row: usize) -> Value {
     if array.is_null(row) {
         return Value::Null;
     }
-    let is_json = field.metadata().get("ARROW:extension:name").is_some_and(|name| name == "arrow.json");
+    let is_json = field
+        .metadata()
+        .get("ARROW:extension:name")
+        .is_some_and(|name| name == "arrow.json");
     match array.data_type() {
         DataType::Null => Value::Null,
         DataType::Boolean => array.as_boolean().value(row).into(),
@@ -126,7 +139,9 @@ fn value(field: &Field, array: &ArrayRef, row: usize) -> Value {
         DataType::Int64 => array.as_primitive::<Int64Type>().value(row).into(),
         DataType::Float32 => float(array.as_primitive::<Float32Type>().value(row).into()),
         DataType::Float64 => float(array.as_primitive::<Float64Type>().value(row)),
-        DataType::Utf8 if is_json => serde_json::from_str(array.as_string::<i32>().value(row)).unwrap(),
+        DataType::Utf8 if is_json => {
+            serde_json::from_str(array.as_string::<i32>().value(row)).unwrap()
+        }
         DataType::Utf8 => array.as_string::<i32>().value(row).into(),
         DataType::Binary => hex(array.as_binary::<i32>().value(row)),
         DataType::FixedSizeBinary(_) => hex(array.as_fixed_size_binary().value(row)),
@@ -138,20 +153,31 @@ fn value(field: &Field, array: &ArrayRef, row: usize) -> Value {
             let data = array.to_data();
             data.buffers()[0].typed_data::<i64>()[row].into()
         }
-        DataType::Decimal128(..) => array.as_primitive::<Decimal128Type>().value(row).to_string().into(),
-        DataType::Decimal256(..) => array.as_primitive::<Decimal256Type>().value(row).to_string().into(),
+        DataType::Decimal128(..) => array
+            .as_primitive::<Decimal128Type>()
+            .value(row)
+            .to_string()
+            .into(),
+        DataType::Decimal256(..) => array
+            .as_primitive::<Decimal256Type>()
+            .value(row)
+            .to_string()
+            .into(),
         DataType::Interval(_) => {
             let value = array.as_primitive::<IntervalMonthDayNanoType>().value(row);
             json!([value.months, value.days, value.nanoseconds])
         }
         DataType::List(child) => {
             let items = array.as_list::<i32>().value(row);
-            (0..items.len()).map(|item| value(child, &items, item)).collect()
+            (0..items.len())
+                .map(|item| value(child, &items, item))
+                .collect()
         }
         DataType::Map(..) => map(array.as_map(), row),
         DataType::Struct(fields) => {
             let columns = fields.iter().zip(array.as_struct().columns());
-            let columns = columns.map(|(field, column)| (field.name().clone(), value(field, column, row)));
+            let columns =
+                columns.map(|(field, column)| (field.name().clone(), value(field, column, row)));
             Value::Object(columns.collect())
         }
         other => panic!("{other}"),
@@ -160,13 +186,18 @@ fn value(field: &Field, array: &ArrayRef, row: usize) -> Value {
 
 fn map(array: &MapArray, row: usize) -> Value {
     let entries: ArrayRef = Arc::new(array.value(row));
-    let DataType::Struct(fields) = entries.data_type() else { panic!() };
+    let DataType::Struct(fields) = entries.data_type() else {
+        panic!()
+    };
     let columns = entries.as_struct().columns();
     let key = |row| columns[0].as_string::<i32>().value(row).to_owned();
     let entries = (0..entries.len()).map(|row| (key(row), value(&fields[1], &columns[1], row)));
     // A key that is there twice keeps its last value, as in apache-avro's hash map.
     let entries: BTreeMap<String, Value> = entries.collect();
-    entries.into_iter().map(|(key, value)| json!([key, value])).collect()
+    entries
+        .into_iter()
+        .map(|(key, value)| json!([key, value]))
+        .collect()
 }
 
 /// By their bits: NaN is a value like others here.

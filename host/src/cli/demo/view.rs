@@ -34,7 +34,10 @@ struct Recent {
 
 impl Seen {
     pub(super) fn new(started: Instant) -> Self {
-        Seen { started, recent: Mutex::default() }
+        Seen {
+            started,
+            recent: Mutex::default(),
+        }
     }
 
     /// From the start of the command to the first row.
@@ -45,7 +48,9 @@ impl Seen {
     /// From the first row to the last.
     pub(super) fn span(&self) -> Duration {
         let recent = self.recent();
-        recent.last_row.saturating_sub(recent.first_row.unwrap_or_default())
+        recent
+            .last_row
+            .saturating_sub(recent.first_row.unwrap_or_default())
     }
 
     fn recent(&self) -> std::sync::MutexGuard<'_, Recent> {
@@ -62,7 +67,11 @@ pub(super) struct WatchedSink {
 
 impl WatchedSink {
     pub(super) fn new(seen: Arc<Seen>) -> Self {
-        WatchedSink { seen, json: JsonRows::default(), writes: 0 }
+        WatchedSink {
+            seen,
+            json: JsonRows::default(),
+            writes: 0,
+        }
     }
 }
 
@@ -71,7 +80,10 @@ impl Sink for WatchedSink {
         self.writes += 1;
         self.json
             .encode(&rows.rows)
-            .map_err(|source| SinkError::Format { what: "the demo's rows".into(), source })?;
+            .map_err(|source| SinkError::Format {
+                what: "the demo's rows".into(),
+                source,
+            })?;
         let now = self.seen.started.elapsed();
         let mut recent = self.seen.recent();
         recent.first_row.get_or_insert(now);
@@ -107,10 +119,22 @@ pub(super) struct View<'a> {
 
 impl<'a> View<'a> {
     pub(super) fn new(bars: &'a MultiProgress, watched: bool, total: usize) -> Self {
-        let style = ProgressStyle::with_template("  {bar:40.cyan/dim} {msg}").expect("the template is valid");
+        let style = ProgressStyle::with_template("  {bar:40.cyan/dim} {msg}")
+            .expect("the template is valid");
         let total = ProgressBar::new(total as u64).with_style(style.progress_chars("━╸─"));
-        let total = if watched { bars.add(total) } else { ProgressBar::hidden() };
-        View { bars, watched, partitions: BTreeMap::new(), total, printed: 0, last: (Instant::now(), 0, 0) }
+        let total = if watched {
+            bars.add(total)
+        } else {
+            ProgressBar::hidden()
+        };
+        View {
+            bars,
+            watched,
+            partitions: BTreeMap::new(),
+            total,
+            printed: 0,
+            last: (Instant::now(), 0, 0),
+        }
     }
 
     pub(super) fn draw(&mut self, progress: &Progress, seen: &Seen) {
@@ -118,17 +142,28 @@ impl<'a> View<'a> {
         if !self.watched {
             return;
         }
-        let most = progress.partitions().values().map(|p| p.delivered).max().unwrap_or(1).max(1);
+        let most = progress
+            .partitions()
+            .values()
+            .map(|p| p.delivered)
+            .max()
+            .unwrap_or(1)
+            .max(1);
         for (source, partition) in progress.partitions() {
             let bar = self.partitions.entry(source.clone()).or_insert_with(|| {
                 let style = ProgressStyle::with_template("  {prefix:16} {bar:24.green/dim} {msg}");
                 let style = style.expect("the template is valid").progress_chars("━╸─");
-                let bar = ProgressBar::new(1).with_style(style).with_prefix(source.to_string());
+                let bar = ProgressBar::new(1)
+                    .with_style(style)
+                    .with_prefix(source.to_string());
                 self.bars.insert_before(&self.total, bar)
             });
             bar.set_length(most.unsigned_abs());
             bar.set_position(partition.delivered.unsigned_abs());
-            bar.set_message(format!("offset {}", HumanCount(partition.delivered.unsigned_abs())));
+            bar.set_message(format!(
+                "offset {}",
+                HumanCount(partition.delivered.unsigned_abs())
+            ));
         }
         let rows = progress.rows.get();
         self.total.set_position(rows);
@@ -151,21 +186,32 @@ impl<'a> View<'a> {
             self.last = (Instant::now(), rows, rate);
         }
         let plugin = progress.plugin_time();
-        let each = if rows == 0 { 0.0 } else { plugin.as_secs_f64() * 1e6 / rows as f64 };
+        let each = if rows == 0 {
+            0.0
+        } else {
+            plugin.as_secs_f64() * 1e6 / rows as f64
+        };
         let mut text = format!(
             "{} rows, {} rows/s, plug-in {each:.1} µs a row",
             HumanCount(rows),
             HumanCount(self.last.2),
         );
         if progress.errors.get() > 0 {
-            text.push_str(&format!(", {} bad records", HumanCount(progress.errors.get())));
+            text.push_str(&format!(
+                ", {} bad records",
+                HumanCount(progress.errors.get())
+            ));
         }
         text
     }
 
     fn print_rows(&mut self, seen: &Seen) {
         let rows: Vec<_> = seen.recent().rows.drain(..).collect();
-        let most = if self.watched { ROWS_KEPT } else { ROWS_UNWATCHED - self.printed.min(ROWS_UNWATCHED) };
+        let most = if self.watched {
+            ROWS_KEPT
+        } else {
+            ROWS_UNWATCHED - self.printed.min(ROWS_UNWATCHED)
+        };
         for row in rows.iter().take(most) {
             self.printed += 1;
             let line = line(row);
@@ -183,8 +229,12 @@ impl<'a> View<'a> {
 fn line(row: &[u8]) -> String {
     let row: Value = serde_json::from_slice(row).unwrap_or(Value::Null);
     let text = |name: &str| row[name].as_str().unwrap_or("?").to_owned();
-    let magnitude = row["magnitude"].as_f64().map_or("   ?".to_owned(), |m| format!("{m:>4.1}"));
-    let depth = row["location"]["depth_km"].as_f64().map_or("?".to_owned(), |d| format!("{d:.0}"));
+    let magnitude = row["magnitude"]
+        .as_f64()
+        .map_or("   ?".to_owned(), |m| format!("{m:>4.1}"));
+    let depth = row["location"]["depth_km"]
+        .as_f64()
+        .map_or("?".to_owned(), |d| format!("{d:.0}"));
     let when = text("occurred_at").replace('T', " ");
     format!(
         "{}  magnitude {magnitude} {:5}  {depth:>4} km deep  {}",

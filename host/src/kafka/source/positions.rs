@@ -27,54 +27,90 @@ pub(super) struct Position {
 
 impl Reader<'_> {
     /// Finds out, asking the cluster as often as it takes.
-    pub(super) fn positions(&mut self, partitions: &TopicPartitionList) -> Result<Vec<Position>, SourceError> {
+    pub(super) fn positions(
+        &mut self,
+        partitions: &TopicPartitionList,
+    ) -> Result<Vec<Position>, SourceError> {
         if partitions.count() == 0 {
             return Ok(Vec::new());
         }
         let committed = self.ask("the group's committed offsets", |reader| {
-            reader.consumer.committed_offsets(partitions.clone(), REQUEST_TIMEOUT)
+            reader
+                .consumer
+                .committed_offsets(partitions.clone(), REQUEST_TIMEOUT)
         })?;
-        let Some(committed) = committed else { return Ok(Vec::new()) };
+        let Some(committed) = committed else {
+            return Ok(Vec::new());
+        };
         let mut positions = Vec::with_capacity(partitions.count());
         for element in committed.elements() {
             let committed = match element.offset() {
                 Offset::Offset(offset) => Some(offset),
                 _ => None,
             };
-            let Some(position) = self.position(partition_of(&element), committed)? else { return Ok(Vec::new()) };
+            let Some(position) = self.position(partition_of(&element), committed)? else {
+                return Ok(Vec::new());
+            };
             positions.push(position);
         }
         Ok(positions)
     }
 
     /// `None` when the pipeline is asked to stop meanwhile.
-    fn position(&mut self, source: TopicPartition, committed: Option<i64>) -> Result<Option<Position>, SourceError> {
+    fn position(
+        &mut self,
+        source: TopicPartition,
+        committed: Option<i64>,
+    ) -> Result<Option<Position>, SourceError> {
         let watermarks = self.ask(&format!("the offsets of {source}"), |reader| {
-            reader.consumer.fetch_watermarks(&source.topic, source.partition, REQUEST_TIMEOUT)
+            reader
+                .consumer
+                .fetch_watermarks(&source.topic, source.partition, REQUEST_TIMEOUT)
         })?;
-        let Some((low, high)) = watermarks else { return Ok(None) };
-        let mode = if self.seen.insert(source.clone()) { self.config.startup_mode } else { StartupMode::GroupOffsets };
+        let Some((low, high)) = watermarks else {
+            return Ok(None);
+        };
+        let mode = if self.seen.insert(source.clone()) {
+            self.config.startup_mode
+        } else {
+            StartupMode::GroupOffsets
+        };
         let start = match (mode, committed) {
             (StartupMode::Earliest, _) | (StartupMode::GroupOffsets, None) => low,
             (StartupMode::Latest, _) => high,
             (StartupMode::GroupOffsets, Some(offset)) if (low..=high).contains(&offset) => offset,
             (StartupMode::GroupOffsets, Some(committed)) => {
-                return Err(SourceError::OffsetLost { partition: source, committed, low, high });
+                return Err(SourceError::OffsetLost {
+                    partition: source,
+                    committed,
+                    low,
+                    high,
+                });
             }
         };
         let stop_at = match self.config.stop_mode {
             StopMode::Never => None,
             StopMode::Latest => Some(*self.stops.entry(source.clone()).or_insert(high)),
         };
-        Ok(Some(Position { source, start, committed, stop_at }))
+        Ok(Some(Position {
+            source,
+            start,
+            committed,
+            stop_at,
+        }))
     }
 
     /// The topics that the pattern matches now.
     pub(super) fn matching_topics(&mut self) -> Result<Vec<String>, SourceError> {
-        let Topics::Pattern(pattern) = &self.config.topics else { return Ok(self.subscribed.clone()) };
-        let metadata =
-            self.ask("the cluster's topics", |reader| reader.consumer.fetch_metadata(None, REQUEST_TIMEOUT))?;
-        let Some(metadata) = metadata else { return Ok(self.subscribed.clone()) };
+        let Topics::Pattern(pattern) = &self.config.topics else {
+            return Ok(self.subscribed.clone());
+        };
+        let metadata = self.ask("the cluster's topics", |reader| {
+            reader.consumer.fetch_metadata(None, REQUEST_TIMEOUT)
+        })?;
+        let Some(metadata) = metadata else {
+            return Ok(self.subscribed.clone());
+        };
         let mut topics: Vec<String> = metadata
             .topics()
             .iter()
@@ -86,12 +122,23 @@ impl Reader<'_> {
     }
 
     /// Makes a request until it succeeds or cannot; `None` when asked to stop meanwhile.
-    fn ask<T>(&mut self, what: &str, request: impl Fn(&Self) -> Result<T, KafkaError>) -> Result<Option<T>, SourceError> {
+    fn ask<T>(
+        &mut self,
+        what: &str,
+        request: impl Fn(&Self) -> Result<T, KafkaError>,
+    ) -> Result<Option<T>, SourceError> {
         while !self.links.stop.is_requested() {
             match request(self) {
                 Ok(answer) => return Ok(Some(answer)),
-                Err(error) if is_transient(&error) => tracing::warn!("asking for {what}: {error}; still trying"),
-                Err(source) => return Err(SourceError::Request { what: format!("asking for {what}"), source }),
+                Err(error) if is_transient(&error) => {
+                    tracing::warn!("asking for {what}: {error}; still trying")
+                }
+                Err(source) => {
+                    return Err(SourceError::Request {
+                        what: format!("asking for {what}"),
+                        source,
+                    });
+                }
             }
             // Reports are taken meanwhile, so that delivery is not held up.
             match self.links.delivered.recv_timeout(RETRY_AFTER) {

@@ -1,0 +1,211 @@
+//! The command line without a broker: what it says, and what it exits with.
+
+use serde_json::{Value, json};
+use weir_tests::orders;
+use weir_tests::weir::Project;
+
+const GOOD: &str = "\
+source:
+  bootstrap.servers: localhost:1
+  topics: [orders]
+schema.files: { 1: ./order.avsc }
+interceptors:
+  - { plugin: drop-by-header, options: { name: test } }
+deserializer: { value: { plugin: avro } }
+sink: { file: { path: ./out, format: parquet } }
+";
+
+fn project() -> Project {
+    let project = Project::new();
+    project.write("order.avsc", orders::SCHEMA);
+    project
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[test]
+fn help_teaches_the_exit_codes() {
+    let help = Project::new().weir(["--help"]).finish().with_code(0).stdout;
+    for part in ["Exit codes:", "130", "WEIR_LOG", "weir demo", "weir check"] {
+        assert!(help.contains(part), "no `{part}` in:\n{help}");
+    }
+}
+
+#[test]
+fn an_unknown_command_is_a_mistake_of_the_command_line() {
+    let finished = Project::new().weir(["rum"]).finish().with_code(2);
+    assert!(finished.stderr.contains("'run'"), "{}", finished.stderr);
+}
+
+#[test]
+fn check_says_what_a_good_file_does() {
+    let project = project();
+    project.write("orders.yaml", GOOD);
+
+    let finished = project.weir(["check", "orders.yaml"]).finish().with_code(0);
+
+    assert_eq!(
+        finished.stdout,
+        "\
+orders.yaml is right: orders at localhost:1
+  ─► drop-by-header 0.1.0 (consumer interceptor)
+  ─► avro 0.1.0 (deserializer)
+  ─► parquet files in ./out
+"
+    );
+    assert_eq!(finished.stderr, "");
+    assert!(
+        !project.path().join("out").exists(),
+        "a check changes nothing"
+    );
+}
+
+#[test]
+fn check_shows_each_mistake_with_its_line_and_the_nearest_name() {
+    let project = project();
+    let bad = GOOD
+        .replace("  topics:", "  isolation.levle: read_committed\n  topics:")
+        .replace("format: parquet", "format: parket")
+        .replace("1: ./order.avsc", "1: ./ordr.avsc");
+    project.write("bad.yaml", bad);
+
+    for command in ["check", "run"] {
+        let finished = project.weir([command, "bad.yaml"]).finish().with_code(2);
+        assert_eq!(finished.stdout, "");
+        for part in [
+            "bad.yaml:3:3: source.isolation.levle: unknown key; did you mean `isolation.level`?",
+            "\n  3 |   isolation.levle: read_committed\n",
+            "bad.yaml:9:38: sink.file.format: `parket` is not one of ndjson, arrow, parquet",
+        ] {
+            assert!(
+                finished.stderr.contains(part),
+                "no `{part}` in:\n{}",
+                finished.stderr
+            );
+        }
+    }
+
+    project.write("lost.yaml", GOOD.replace("./order.avsc", "./ordr.avsc"));
+    let lost = project.weir(["check", "lost.yaml"]).finish().with_code(2);
+    assert!(
+        lost.stderr.contains("lost.yaml:4:") && lost.stderr.contains("ordr.avsc"),
+        "{}",
+        lost.stderr
+    );
+
+    let missing = project.weir(["check", "missing.yaml"]).finish();
+    assert!(missing.with_code(2).stderr.contains("missing.yaml"));
+}
+
+#[test]
+fn check_lets_plug_ins_look_at_their_options() {
+    let project = project();
+    project.write(
+        "orders.yaml",
+        GOOD.replace("{ name: test }", "{ nam: test }"),
+    );
+
+    let finished = project.weir(["check", "orders.yaml"]).finish().with_code(2);
+
+    assert!(
+        finished.stderr.contains("drop-by-header: ") && finished.stderr.contains("`nam`"),
+        "{}",
+        finished.stderr
+    );
+}
+
+#[test]
+fn the_demo_ends_by_itself_and_has_its_first_row_within_two_seconds() {
+    let project = Project::new();
+    // Compiles the plug-in, which the first start of a fresh machine does too.
+    let _ = project.weir(["demo"]).finish().with_code(0);
+
+    let finished = project.weir(["demo"]).finish().with_code(0);
+
+    let summary = finished.summary();
+    assert!(
+        summary.contains("1,707 rows of 1,707 messages"),
+        "{summary}"
+    );
+    let (_, seconds) = summary.split_once("first row after ").expect("its figure");
+    let seconds: f64 = seconds.trim_end_matches(" s").parse().expect("a number");
+    assert!(seconds < 2.0, "{summary}");
+    assert_eq!(
+        finished.lines_with("magnitude").len(),
+        10,
+        "{}",
+        finished.stderr
+    );
+}
+
+#[test]
+fn decode_takes_a_payload_in_hexadecimal() {
+    let project = project();
+    let decode = |payload: &str| {
+        let schema = ["decode", "--plugin", "avro", "--schema", "1=order.avsc"];
+        project.weir(schema).arg("--hex").arg(payload).finish()
+    };
+    let payload = hex(&orders::framed(1, 4));
+
+    let good = decode(&payload).with_code(0);
+    assert_eq!(good.rows(), [orders::row(4)]);
+    assert_eq!(good.stderr, "");
+
+    let truncated = decode(&payload[..payload.len() - 2]).with_code(1);
+    assert_eq!(truncated.stdout, "");
+    assert!(
+        truncated.stderr.starts_with("error: payload 1: ")
+            && truncated
+                .stderr
+                .ends_with("error: 1 of 1 payloads could not be decoded\n"),
+        "{}",
+        truncated.stderr
+    );
+
+    let magic = decode("7b 7d 00 00 01").with_code(1);
+    assert!(
+        magic.stderr.contains(
+            "payload 1: the first byte is 0x7b, not the zero byte of the Confluent wire format"
+        ),
+        "{}",
+        magic.stderr
+    );
+
+    let digits = decode("0").with_code(2);
+    assert_eq!(
+        digits.stderr,
+        "error: --hex: 1 hexadecimal digits do not make whole bytes\n"
+    );
+}
+
+#[test]
+fn inspect_knows_the_plug_ins_that_are_built_in() {
+    let project = Project::new();
+    let text = project
+        .weir(["plugin", "inspect", "avro"])
+        .finish()
+        .with_code(0)
+        .stdout;
+    assert!(text.starts_with("avro 0.1.0: "), "{text}");
+    assert!(
+        text.contains("asks for ") && text.contains("schemas"),
+        "{text}"
+    );
+
+    let facts = project
+        .weir(["plugin", "inspect", "--json", "drop-by-header"])
+        .finish()
+        .with_code(0)
+        .stdout;
+    let facts: Value = serde_json::from_str(&facts).expect("one JSON object");
+    assert_eq!(facts["kind"], "consumer interceptor");
+    assert_eq!(facts["options"]["required"], json!(["name"]));
+
+    let unknown = project.weir(["plugin", "inspect", "arvo"]).finish();
+    assert_eq!(
+        unknown.with_code(2).stderr,
+        "error: no plug-in is called `arvo`; built in are avro, drop-by-header; a path contains `/` or ends in .wasm\n"
+    );
+}
