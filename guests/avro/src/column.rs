@@ -75,10 +75,10 @@ pub(crate) struct Used {
 }
 
 impl Column {
-    /// Makes room for `messages`, after `used_messages` needed `used`.
-    pub(crate) fn reserve(&mut self, used: Used, messages: u32, used_messages: u32) {
+    /// Makes room for `growth` 65,536ths of what was `used` before.
+    pub(crate) fn reserve(&mut self, used: Used, growth: u64) {
         let room = |bytes: usize| {
-            let share = bytes as u128 * u128::from(messages) / u128::from(used_messages.max(1));
+            let share = (bytes as u64).saturating_mul(growth) >> 16;
             usize::try_from(share + share / 16).unwrap_or(0)
         };
         self.valid.reserve(room(used.valid));

@@ -23,7 +23,9 @@ pub(crate) struct Group {
     errors: Vec<MessageError>,
     /// What the columns took for the last batch, to reserve as much at once.
     used: Vec<Used>,
-    used_messages: u32,
+    /// Size of that batch, with the messages of other schemas.
+    used_messages: u64,
+    used_bytes: u64,
 }
 
 impl Group {
@@ -38,6 +40,7 @@ impl Group {
             rows: Rows::default(),
             errors: Vec::new(),
             used_messages: 0,
+            used_bytes: 0,
         }
     }
 
@@ -48,8 +51,9 @@ impl Group {
     /// Gets ready for a batch.
     pub(crate) fn begin(&mut self, batch: &Batch<'_>) {
         self.clear();
+        let growth = self.growth(batch);
         for (column, used) in self.columns.iter_mut().zip(&self.used) {
-            column.reserve(*used, batch.len(), self.used_messages);
+            column.reserve(*used, growth);
         }
     }
 
@@ -100,7 +104,8 @@ impl Group {
                 &mut arrays,
             );
         }
-        self.used_messages = batch.len();
+        self.used_messages = u64::from(batch.len());
+        self.used_bytes = batch.bytes.len() as u64;
         let origin = rows.into_origin(batch);
         let group = (len > 0).then_some(RowGroup {
             schema: self.id,
@@ -119,6 +124,15 @@ impl Group {
         while next < batch.len() {
             next = self.decode_run::<true>(batch, next) + 1;
         }
+    }
+
+    /// How much larger this batch is than the last, in 65,536ths: by messages or by
+    /// bytes, whichever is less, and at most twice, since senders choose both.
+    fn growth(&self, batch: &Batch<'_>) -> u64 {
+        let ratio = |now: u64, before: u64| (now << 16) / before.max(1);
+        let messages = ratio(u64::from(batch.len()), self.used_messages);
+        let bytes = ratio(batch.bytes.len() as u64, self.used_bytes);
+        messages.min(bytes).min(2 << 16)
     }
 
     fn clear(&mut self) {

@@ -158,10 +158,14 @@ fn step<const CHECK: bool>(
                 return Err(stop(Fault::UnionBranch, column, input));
             }
         }
-        Op::Union { .. } => {
-            let skip;
-            (*input, skip) = branch(plan, columns, *op, *input)?;
-            *at += skip;
+        Op::Union {
+            column,
+            branches,
+            body,
+        } => {
+            let start;
+            (*input, start) = branch(plan, columns, column, branches, *input)?;
+            *at += start.unwrap_or(body) as usize;
         }
         Op::Jump { by } => *at += by as usize,
         Op::Single { .. }
@@ -208,22 +212,15 @@ fn step<const CHECK: bool>(
 }
 
 /// Reads which branch of a wide union a value has, and appends to the columns of the
-/// others. Returns how many operations to skip.
+/// others. Returns where the operations of the branch start; none for null.
 #[inline(never)]
 fn branch<'a>(
     plan: &Plan,
     columns: &mut [Column],
-    op: Op,
+    column: u32,
+    branches: u32,
     mut input: Input<'a>,
-) -> Result<(Input<'a>, usize), Stop> {
-    let Op::Union {
-        column,
-        branches,
-        body,
-    } = op
-    else {
-        return Ok((input, 0));
-    };
+) -> Result<(Input<'a>, Option<u32>), Stop> {
     let branches = &plan.unions[branches as usize];
     let index = input.long().map_err(|fault| stop(fault, column, &input))?;
     let chosen = usize::try_from(index)
@@ -232,7 +229,7 @@ fn branch<'a>(
     let chosen = chosen.ok_or_else(|| stop(Fault::UnionBranch, column, &input))?;
     let Some(value) = chosen.column else {
         push_absent(&plan.shapes, columns, column);
-        return Ok((input, body as usize));
+        return Ok((input, None));
     };
     if plan.shapes[column as usize].nullable {
         columns[column as usize].valid.push(1);
@@ -244,7 +241,7 @@ fn branch<'a>(
             push_absent(&plan.shapes, columns, other);
         }
     }
-    Ok((input, chosen.start as usize))
+    Ok((input, Some(chosen.start)))
 }
 
 /// What is rare, or costly in itself: kept apart, so that the registers go to the rest.
@@ -298,6 +295,7 @@ fn uncommon<'a>(
                 }),
             )
         }
+        // The others never come here.
         _ => return Ok(input),
     };
     match result {

@@ -6,10 +6,10 @@ use std::sync::Arc;
 use wasmtime::component::{Component, ComponentType, Instance, Lower, Resource, TypedFunc};
 use wasmtime::{Result, Store};
 
+use super::component;
 use super::engine::{Limits, PluginEngine};
 use super::imports::HostState;
 use super::instance;
-use super::load;
 use super::messages::{self, BinaryColumn, Headers, LentBatch};
 use crate::batch::MessageBatch;
 
@@ -61,7 +61,7 @@ pub(crate) struct CrossingGuest {
 
 impl CrossingGuest {
     pub(crate) fn new(engine: &PluginEngine) -> Result<Self> {
-        let encoded = load::component(MODULE).map_err(wasmtime::Error::msg)?;
+        let encoded = component::component(MODULE).map_err(wasmtime::Error::msg)?;
         let component = Component::new(&engine.engine, encoded.as_deref().unwrap_or(MODULE))?;
         let state = HostState::new("bench".into(), None, Limits::default().memory_max_bytes);
         let mut store = Store::new(&engine.engine, state);
