@@ -16,6 +16,7 @@ pub(crate) enum BatchShapeError {
 /// The messages of one batch: message `i` is `bytes[offsets[i]..offsets[i + 1]]`.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Batch<'a> {
+    len: u32,
     offsets: &'a [u32],
     pub(crate) bytes: &'a [u8],
     validity: Option<&'a [u8]>,
@@ -35,20 +36,22 @@ impl<'a> Batch<'a> {
         if !fits {
             return Err(BatchShapeError::Offsets);
         }
-        let batch = Self {
+        let messages = offsets.len() - 1;
+        if validity.is_some_and(|bits| bits.len() < messages.div_ceil(8)) {
+            return Err(BatchShapeError::Validity);
+        }
+        let len = u32::try_from(messages).map_err(|_| BatchShapeError::Offsets)?;
+        Ok(Self {
+            len,
             offsets,
             bytes,
             validity,
-        };
-        if validity.is_some_and(|bits| bits.len() < batch.len().div_ceil(8)) {
-            return Err(BatchShapeError::Validity);
-        }
-        Ok(batch)
+        })
     }
 
     /// Number of messages.
-    pub(crate) fn len(&self) -> usize {
-        self.offsets.len() - 1
+    pub(crate) fn len(&self) -> u32 {
+        self.len
     }
 
     /// Start and end of a message in the bytes.
@@ -56,6 +59,13 @@ impl<'a> Batch<'a> {
     pub(crate) fn range(&self, message: u32) -> (usize, usize) {
         let at = message as usize;
         (self.offsets[at] as usize, self.offsets[at + 1] as usize)
+    }
+
+    /// The bytes of a message.
+    #[inline(always)]
+    pub(crate) fn message(&self, message: u32) -> &'a [u8] {
+        let (start, end) = self.range(message);
+        &self.bytes[start..end]
     }
 
     /// Whether a message is there at all: a tombstone is not.

@@ -33,7 +33,7 @@ use crate::{
     column::{Shape, Storage},
     decimal::{DIGITS_256, Decimal},
     grammar::GrammarCompiler,
-    plan::{Branch, MAX_DEPTH, MAX_FIELDS, Op, Plan, least_bytes},
+    plan::{Branch, MAX_DEPTH, MAX_FIELDS, Op, Plan, Symbol, least_bytes},
     schema::{Parsed, SchemaError},
 };
 
@@ -120,7 +120,7 @@ impl<'a> Compiler<'a> {
             }
             Schema::Enum(symbols) => {
                 let column = self.field(name, "u", nullable, Variable)?;
-                let symbols = symbols.symbols.iter().map(|symbol| symbol.as_str().into());
+                let symbols = symbols.symbols.iter().map(|symbol| Symbol::new(symbol));
                 self.plan.symbols.push(symbols.collect());
                 let symbols = index(self.plan.symbols.len() - 1);
                 self.plan.ops.push(Op::Enum { column, symbols });
@@ -156,7 +156,7 @@ impl<'a> Compiler<'a> {
     fn text(&mut self, name: &str, nullable: bool) -> Result<u32, SchemaError> {
         let column = self.field(name, "u", nullable, Storage::Variable)?;
         self.plan.shapes[column as usize].text = true;
-        self.plan.ops.push(Op::Text { column });
+        self.plan.ops.push(Op::Bytes { column });
         Ok(column)
     }
 
@@ -273,6 +273,7 @@ impl<'a> Compiler<'a> {
         let column = self.field(name, "+s", nullable, Storage::Struct)?;
         let at = self.reserve_op();
         let mut compiled = Vec::with_capacity(branches.len());
+        let mut jumps = Vec::with_capacity(branches.len());
         self.children(column, |this| {
             for (branch, name) in branches.iter().zip(branch_names(branches)) {
                 let start = index(this.plan.ops.len() - at - 1);
@@ -280,16 +281,22 @@ impl<'a> Compiler<'a> {
                     Schema::Null => None,
                     branch => Some(this.value(branch, &name, true)?),
                 };
-                let end = index(this.plan.ops.len() - at - 1);
-                compiled.push(Branch { column, start, end });
+                compiled.push(Branch { column, start });
+                jumps.push(this.reserve_op());
             }
             Ok(index(branches.len() - usize::from(nullable)))
         })?;
+        let end = self.plan.ops.len();
+        for jump in jumps {
+            self.plan.ops[jump] = Op::Jump {
+                by: index(end - jump - 1),
+            };
+        }
         self.plan.unions.push(compiled);
         self.plan.ops[at] = Op::Union {
             column,
             branches: index(self.plan.unions.len() - 1),
-            body: index(self.plan.ops.len() - at - 1),
+            body: index(end - at - 1),
         };
         Ok(column)
     }

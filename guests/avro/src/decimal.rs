@@ -1,7 +1,10 @@
 //! Avro decimals (big-endian two's complement, of any length) as Arrow's fixed-width
 //! little-endian ones.
 
-use crate::{column::Column, input::Fault};
+use crate::{
+    column::Column,
+    input::{Fault, Input},
+};
 
 /// Digits that a 128-bit decimal holds.
 const DIGITS_128: usize = 38;
@@ -12,7 +15,7 @@ pub(crate) const DIGITS_256: usize = 76;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Decimal {
     /// Size in bytes on the wire; `None` for decimals that say theirs.
-    pub(crate) size: Option<u32>,
+    size: Option<u32>,
     /// Bytes of an Arrow value: 16 or 32.
     pub(crate) width: u32,
     /// 10 to the power of the precision, little-endian.
@@ -36,8 +39,17 @@ impl Decimal {
         Self { size, width, limit }
     }
 
+    /// Reads one value and appends it.
+    pub(crate) fn read(&self, input: &mut Input<'_>, column: &mut Column) -> Result<(), Fault> {
+        let length = match self.size {
+            Some(size) => size as usize,
+            None => input.length()?,
+        };
+        self.push(input.take(length)?, column)
+    }
+
     /// Appends the value that these big-endian bytes stand for; none at all are 0.
-    pub(crate) fn push(&self, bytes: &[u8], column: &mut Column) -> Result<(), Fault> {
+    fn push(&self, bytes: &[u8], column: &mut Column) -> Result<(), Fault> {
         if self.width == 16 {
             let value = i128::from_le_bytes(widen(bytes)?);
             if value.unsigned_abs() >= u128::from_le_bytes(low_half(&self.limit)) {

@@ -1,6 +1,7 @@
 //! Batches of messages in, groups of rows out.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, hash_map::Entry};
+use std::hash::{BuildHasherDefault, Hasher};
 
 use weir_guest::{
     BatchError, Decoded,
@@ -41,8 +42,9 @@ pub fn compile_schema(schema: &schemas::Schema) -> Result<Plan, SchemaError> {
 /// compiled schemas and nothing else.
 #[derive(Default)]
 pub struct Decoder {
-    groups: HashMap<u32, Known>,
-    batches: u64,
+    schemas: ById<Known>,
+    /// Number of the current batch, from 1.
+    batch: u64,
 }
 
 struct Known {
@@ -51,10 +53,13 @@ struct Known {
     last_used: u64,
 }
 
-/// The messages of one schema in the current batch.
-struct Share {
-    id: u32,
-    messages: Result<Vec<u32>, String>,
+/// The schema ids of one batch.
+#[derive(Default)]
+struct Seen {
+    /// Those that can be decoded, by first appearance.
+    usable: Vec<u32>,
+    /// Why the others cannot. Forgotten with the batch: a schema may come to be.
+    refused: ById<String>,
 }
 
 impl Decoder {
@@ -83,22 +88,39 @@ impl Decoder {
     ) -> Result<Decoded, BatchError> {
         let batch = Batch::new(offsets, bytes, validity)
             .map_err(|error| BatchError::Failed(error.to_string()))?;
-        self.batches += 1;
+        self.batch += 1;
         self.forget_old();
 
+        let mut seen = Seen::default();
         let mut decoded = Decoded {
             groups: Vec::new(),
             errors: Vec::new(),
         };
-        for share in self.share_out(&batch, lookup, &mut decoded.errors)? {
-            let (Ok(messages), Some(known)) = (share.messages, self.groups.get_mut(&share.id))
-            else {
+        let mut next = 0;
+        while next < batch.len() {
+            if !batch.is_valid(next) {
+                next += 1;
                 continue;
+            }
+            let reason = match schema_id(batch.message(next)) {
+                Ok(id) => match self.group(id, &batch, &mut seen, lookup)? {
+                    Ok(group) => {
+                        next = group.decode_run::<false>(&batch, next);
+                        continue;
+                    }
+                    Err(reason) => reason,
+                },
+                Err(error) => error.to_string(),
             };
-            let group = known
-                .group
-                .decode(share.id, &batch, messages, &mut decoded.errors);
-            decoded.groups.extend(group);
+            decoded.errors.push(MessageError { row: next, reason });
+            next += 1;
+        }
+        for id in seen.usable {
+            if let Some(known) = self.schemas.get_mut(&id) {
+                let (group, errors) = known.group.finish(&batch);
+                decoded.groups.extend(group);
+                decoded.errors.extend(errors);
+            }
         }
         decoded.errors.sort_by_key(|error| error.row);
         Ok(decoded)
@@ -107,109 +129,100 @@ impl Decoder {
     /// The Arrow fields behind a schema number, in pre-order, until 1,000 others have
     /// been in use since.
     pub fn schema(&self, number: u32) -> Option<&[Field]> {
-        self.groups
+        self.schemas
             .get(&number)
             .map(|known| known.group.plan().fields())
     }
 
-    /// Finds the schema of each message. A schema that cannot be had fails its messages
-    /// and is asked for again in the next batch.
-    fn share_out(
-        &mut self,
-        batch: &Batch<'_>,
-        lookup: &impl SchemaLookup,
-        errors: &mut Vec<MessageError>,
-    ) -> Result<Vec<Share>, BatchError> {
-        let mut shares: Vec<Share> = Vec::new();
-        let mut by_id: HashMap<u32, usize> = HashMap::new();
-        let mut current = usize::MAX;
-        for message in 0..u32::try_from(batch.len()).unwrap_or(u32::MAX) {
-            if !batch.is_valid(message) {
-                continue;
-            }
-            let (start, end) = batch.range(message);
-            let id = match schema_id(&batch.bytes[start..end]) {
-                Ok(id) => id,
-                Err(error) => {
-                    errors.push(MessageError {
-                        row: message,
-                        reason: error.to_string(),
-                    });
-                    continue;
-                }
-            };
-            if shares.get(current).is_none_or(|share| share.id != id) {
-                current = match by_id.get(&id) {
-                    Some(known) => *known,
-                    None => {
-                        let messages = self.open(id, lookup)?.map(|()| Vec::new());
-                        shares.push(Share { id, messages });
-                        by_id.insert(id, shares.len() - 1);
-                        shares.len() - 1
-                    }
-                };
-            }
-            match &mut shares[current].messages {
-                Ok(messages) => messages.push(message),
-                Err(reason) => errors.push(MessageError {
-                    row: message,
-                    reason: reason.clone(),
-                }),
-            }
-        }
-        Ok(shares)
-    }
-
-    /// Makes sure that the plan of a schema is there. The inner error is the reason why
-    /// its messages cannot be decoded.
-    fn open(
+    /// The group of a schema id, begun if this is the first message of the batch that
+    /// has it. The inner error is the reason why its messages cannot be decoded.
+    fn group(
         &mut self,
         id: u32,
+        batch: &Batch<'_>,
+        seen: &mut Seen,
         lookup: &impl SchemaLookup,
-    ) -> Result<Result<(), String>, BatchError> {
-        if let Some(known) = self.groups.get_mut(&id) {
-            known.last_used = self.batches;
-            return Ok(Ok(()));
+    ) -> Result<Result<&mut Group, String>, BatchError> {
+        if let Some(reason) = seen.refused.get(&id) {
+            return Ok(Err(reason.clone()));
         }
-        let schema = match lookup.by_id(id) {
-            Ok(schema) => schema,
-            Err(schemas::SchemaError::NotFound(why)) => {
-                return Ok(Err(format!("schema id {id} not found: {why}")));
-            }
-            Err(schemas::SchemaError::Refused(why)) => {
-                return Ok(Err(format!("schema id {id} refused: {why}")));
-            }
-            Err(schemas::SchemaError::Unavailable(why)) => {
-                return Err(BatchError::Unavailable(format!("schema id {id}: {why}")));
-            }
+        let known = match self.schemas.entry(id) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(place) => match plan(id, lookup)? {
+                Ok(plan) => place.insert(Known {
+                    group: Group::new(id, plan),
+                    last_used: 0,
+                }),
+                Err(reason) => {
+                    seen.refused.insert(id, reason.clone());
+                    return Ok(Err(reason));
+                }
+            },
         };
-        let plan = match compile_schema(&schema) {
-            Ok(plan) => plan,
-            Err(error) => return Ok(Err(format!("schema id {id} cannot be used: {error}"))),
-        };
-        let known = Known {
-            group: Group::new(plan),
-            last_used: self.batches,
-        };
-        self.groups.insert(id, known);
-        Ok(Ok(()))
+        if known.last_used != self.batch {
+            known.last_used = self.batch;
+            known.group.begin(batch);
+            seen.usable.push(id);
+        }
+        Ok(Ok(&mut known.group))
     }
 
     /// Drops the plans that were not used for longest, down to [`MAX_SCHEMAS`]. Never
     /// within a batch: the host asks for the schemas of a batch after it.
     fn forget_old(&mut self) {
-        let excess = self.groups.len().saturating_sub(MAX_SCHEMAS);
+        let excess = self.schemas.len().saturating_sub(MAX_SCHEMAS);
         if excess == 0 {
             return;
         }
         let mut by_age: Vec<(u64, u32)> = self
-            .groups
+            .schemas
             .iter()
             .map(|(id, known)| (known.last_used, *id))
             .collect();
         by_age.sort_unstable();
         for (_, id) in &by_age[..excess] {
-            self.groups.remove(id);
+            self.schemas.remove(id);
         }
+    }
+}
+
+/// Fetches and compiles a schema. The inner error is the reason why that is not possible.
+fn plan(id: u32, lookup: &impl SchemaLookup) -> Result<Result<Plan, String>, BatchError> {
+    let schema = match lookup.by_id(id) {
+        Ok(schema) => schema,
+        Err(schemas::SchemaError::NotFound(why)) => {
+            return Ok(Err(format!("schema id {id} not found: {why}")));
+        }
+        Err(schemas::SchemaError::Refused(why)) => {
+            return Ok(Err(format!("schema id {id} refused: {why}")));
+        }
+        Err(schemas::SchemaError::Unavailable(why)) => {
+            return Err(BatchError::Unavailable(format!("schema id {id}: {why}")));
+        }
+    };
+    Ok(compile_schema(&schema).map_err(|error| format!("schema id {id} cannot be used: {error}")))
+}
+
+type ById<T> = HashMap<u32, T, BuildHasherDefault<IdHasher>>;
+
+/// Schema ids are small and close together: one multiplication spreads them.
+#[derive(Default)]
+struct IdHasher(u64);
+
+impl Hasher for IdHasher {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.write_u32(u32::from(*byte));
+        }
+    }
+
+    fn write_u32(&mut self, id: u32) {
+        self.0 = (self.0 ^ u64::from(id))
+            .wrapping_mul(0x9e37_79b9_7f4a_7c15)
+            .rotate_left(32);
     }
 }

@@ -5,30 +5,42 @@ use weir_guest::rows::{MessageError, Origin, RowGroup};
 use crate::{
     batch::Batch,
     column::{self, Column, Used},
-    framing::PREFIX,
+    framing::{PREFIX, schema_id},
     input::Input,
     plan::Plan,
-    run::{self, Stop},
+    run::{self, Frame, Stop},
 };
 
 /// A plan with the columns that it fills, empty between batches.
+///
+/// `begin`, then `decode_run` for each run of its messages, then `finish`.
 pub(crate) struct Group {
+    id: u32,
     plan: Plan,
     columns: Vec<Column>,
+    frames: Vec<Frame>,
+    rows: Rows,
+    errors: Vec<MessageError>,
     /// What the columns took for the last batch, to reserve as much at once.
     used: Vec<Used>,
-    used_rows: usize,
+    /// Size of that batch, with the messages of other schemas.
+    used_messages: u64,
+    used_bytes: u64,
 }
 
 impl Group {
-    pub(crate) fn new(plan: Plan) -> Self {
-        let columns = plan.shapes.iter().map(|_| Column::default()).collect();
-        let used = vec![Used::default(); plan.shapes.len()];
+    /// The group of a schema id.
+    pub(crate) fn new(id: u32, plan: Plan) -> Self {
         Self {
+            id,
+            columns: plan.shapes.iter().map(|_| Column::default()).collect(),
+            used: vec![Used::default(); plan.shapes.len()],
             plan,
-            columns,
-            used,
-            used_rows: 0,
+            frames: Vec::new(),
+            rows: Rows::default(),
+            errors: Vec::new(),
+            used_messages: 0,
+            used_bytes: 0,
         }
     }
 
@@ -36,107 +48,146 @@ impl Group {
         &self.plan
     }
 
-    /// Decodes these messages of a batch, in this order. Those that fail are added to
-    /// `errors` and leave nothing in the rows.
-    pub(crate) fn decode(
-        &mut self,
-        schema: u32,
-        batch: &Batch<'_>,
-        messages: Vec<u32>,
-        errors: &mut Vec<MessageError>,
-    ) -> Option<RowGroup> {
-        for ((column, shape), used) in self
-            .columns
-            .iter_mut()
-            .zip(&self.plan.shapes)
-            .zip(&self.used)
-        {
-            column.prepare(shape, *used, messages.len(), self.used_rows);
+    /// Gets ready for a batch.
+    pub(crate) fn begin(&mut self, batch: &Batch<'_>) {
+        self.clear();
+        let growth = self.growth(batch);
+        for (column, used) in self.columns.iter_mut().zip(&self.used) {
+            column.reserve(*used, growth);
         }
-        let before = errors.len();
-        let mut decoded = self.decode_all::<false>(batch, &messages, errors);
-        if !column::all_utf8(&self.plan.shapes, &self.columns) {
-            errors.truncate(before);
-            for (column, shape) in self.columns.iter_mut().zip(&self.plan.shapes) {
-                column.clear(shape);
-            }
-            decoded = self.decode_all::<true>(batch, &messages, errors);
-        }
-        let failed = &errors[before..];
-        let origin = if failed.is_empty() && messages.len() == batch.len() {
-            Origin::Identity
-        } else {
-            Origin::Messages(without(messages, failed))
-        };
-        self.finish(schema, decoded, origin)
     }
 
-    /// Returns the number of messages that did not fail.
-    fn decode_all<const CHECK: bool>(
-        &mut self,
-        batch: &Batch<'_>,
-        messages: &[u32],
-        errors: &mut Vec<MessageError>,
-    ) -> usize {
-        let mut rows = 0;
-        for message in messages {
-            let (start, end) = batch.range(*message);
-            let start = start + PREFIX;
-            let mut input = Input::new(batch.bytes, start, end);
-            match run::record::<CHECK>(&self.plan, &mut self.columns, &mut input) {
-                Ok(()) => rows += 1,
+    /// Decodes the messages from this one on, up to the first with another schema or
+    /// none. Returns that one's number, or the number of messages.
+    pub(crate) fn decode_run<const CHECK: bool>(&mut self, batch: &Batch<'_>, first: u32) -> u32 {
+        let (plan, columns, frames) = (&self.plan, &mut self.columns[..], &mut self.frames);
+        for message in first..batch.len() {
+            if !batch.is_valid(message) {
+                continue;
+            }
+            let (start, end) = batch.range(message);
+            if schema_id(&batch.bytes[start..end]) != Ok(self.id) {
+                return message;
+            }
+            let input = Input::new(batch.bytes, start + PREFIX, end);
+            match run::record::<CHECK>(plan, columns, frames, input) {
+                Ok(()) => self.rows.add(message),
                 Err(stop) => {
-                    self.take_back(rows);
-                    let reason = self.reason(stop, input.position() - start);
-                    errors.push(MessageError {
-                        row: *message,
+                    take_back(plan, columns, self.rows.count);
+                    let reason = reason(plan, stop, start + PREFIX);
+                    self.errors.push(MessageError {
+                        row: message,
                         reason,
                     });
                 }
             }
         }
-        rows
+        batch.len()
     }
 
-    #[cold]
-    fn take_back(&mut self, rows: usize) {
-        for root in self.plan.roots() {
-            column::truncate(&self.plan.shapes, &mut self.columns, root, rows);
+    /// Hands over the rows, if there are any, and the messages that failed, ascending.
+    pub(crate) fn finish(&mut self, batch: &Batch<'_>) -> (Option<RowGroup>, Vec<MessageError>) {
+        if !column::all_utf8(&self.plan.shapes, &self.columns) {
+            self.decode_again_with_checks(batch);
         }
-    }
-
-    #[cold]
-    fn reason(&self, stop: Stop, position: usize) -> String {
-        let fault = stop.fault;
-        match stop.column {
-            Some(column) => format!(
-                "field `{}`, byte {position}: {fault}",
-                self.plan.path(column)
-            ),
-            None => format!("byte {position}: {fault}"),
-        }
-    }
-
-    fn finish(&mut self, schema: u32, rows: usize, origin: Origin) -> Option<RowGroup> {
+        let rows = std::mem::take(&mut self.rows);
+        let len = rows.count;
         let mut arrays = Vec::with_capacity(self.columns.len());
         for root in self.plan.roots() {
             let (shapes, columns) = (&self.plan.shapes, &mut self.columns);
-            column::finish(shapes, columns, &mut self.used, root, rows, &mut arrays);
+            column::finish(
+                shapes,
+                columns,
+                &mut self.used,
+                root,
+                len as usize,
+                &mut arrays,
+            );
         }
-        self.used_rows = rows;
-        let len = u32::try_from(rows).ok().filter(|rows| *rows > 0)?;
-        Some(RowGroup {
-            schema,
+        self.used_messages = u64::from(batch.len());
+        self.used_bytes = batch.bytes.len() as u64;
+        let origin = rows.into_origin(batch);
+        let group = (len > 0).then_some(RowGroup {
+            schema: self.id,
             len,
             origin,
             arrays,
-        })
+        });
+        (group, std::mem::take(&mut self.errors))
+    }
+
+    /// Finds the strings that are not UTF-8 once it is known that there are some.
+    #[cold]
+    fn decode_again_with_checks(&mut self, batch: &Batch<'_>) {
+        self.clear();
+        let mut next = 0;
+        while next < batch.len() {
+            next = self.decode_run::<true>(batch, next) + 1;
+        }
+    }
+
+    /// How much larger this batch is than the last, in 65,536ths: by messages or by
+    /// bytes, whichever is less, and at most twice, since senders choose both.
+    fn growth(&self, batch: &Batch<'_>) -> u64 {
+        let ratio = |now: u64, before: u64| (now << 16) / before.max(1);
+        let messages = ratio(u64::from(batch.len()), self.used_messages);
+        let bytes = ratio(batch.bytes.len() as u64, self.used_bytes);
+        messages.min(bytes).min(2 << 16)
+    }
+
+    fn clear(&mut self) {
+        for (column, shape) in self.columns.iter_mut().zip(&self.plan.shapes) {
+            column.clear(shape);
+        }
+        self.rows = Rows::default();
+        self.errors.clear();
     }
 }
 
-/// The messages that are not among those that failed. Both ascend.
-fn without(mut messages: Vec<u32>, failed: &[MessageError]) -> Vec<u32> {
-    let mut failed = failed.iter().map(|error| error.row).peekable();
-    messages.retain(|message| failed.next_if_eq(message).is_none());
-    messages
+/// Which messages became rows.
+#[derive(Default)]
+struct Rows {
+    count: u32,
+    /// The message of each row; `None` as long as row `i` is message `i`.
+    origins: Option<Vec<u32>>,
+}
+
+impl Rows {
+    #[inline(always)]
+    fn add(&mut self, message: u32) {
+        match &mut self.origins {
+            None if self.count == message => {}
+            None => self.origins = Some((0..self.count).chain([message]).collect()),
+            Some(origins) => origins.push(message),
+        }
+        self.count += 1;
+    }
+
+    fn into_origin(self, batch: &Batch<'_>) -> Origin {
+        match self.origins {
+            Some(messages) => Origin::Messages(messages),
+            None if self.count == batch.len() => Origin::Identity,
+            None => Origin::Messages((0..self.count).collect()),
+        }
+    }
+}
+
+/// Takes back all but the first `rows` rows.
+#[cold]
+#[inline(never)]
+fn take_back(plan: &Plan, columns: &mut [Column], rows: u32) {
+    for root in plan.roots() {
+        column::truncate(&plan.shapes, columns, root, rows as usize);
+    }
+}
+
+/// What is wrong with a record, and where: bytes are counted from its `start`.
+#[cold]
+#[inline(never)]
+fn reason(plan: &Plan, stop: Stop, start: usize) -> String {
+    let (fault, byte) = (stop.fault, stop.position - start);
+    match stop.column {
+        Some(column) => format!("field `{}`, byte {byte}: {fault}", plan.path(column)),
+        None => format!("byte {byte}: {fault}"),
+    }
 }

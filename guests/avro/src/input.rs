@@ -64,6 +64,10 @@ pub(crate) enum Fault {
 ///
 /// `bytes` goes on beyond the record, which lets short values be copied by whole
 /// words; nothing beyond `end` is ever taken for the record's.
+///
+/// Every method that takes it by reference is inlined, and what is not takes it by
+/// value: so it stays in registers.
+#[derive(Clone, Copy)]
 pub(crate) struct Input<'a> {
     bytes: &'a [u8],
     position: usize,
@@ -85,6 +89,7 @@ impl<'a> Input<'a> {
     }
 
     /// Index into the batch's bytes of the next byte.
+    #[inline(always)]
     pub(crate) fn position(&self) -> usize {
         self.position
     }
@@ -181,12 +186,14 @@ impl<'a> Input<'a> {
             end = Some(self.position + size);
         }
         let count = count.unsigned_abs();
+        let remaining = self.remaining() as u64;
         if item_bytes == 0 {
             self.empty_items = self.empty_items.saturating_add(count);
             if self.empty_items > MAX_EMPTY_ITEMS {
                 return Err(Fault::EmptyItems);
             }
-        } else if count.saturating_mul(u64::from(item_bytes)) > self.remaining() as u64 {
+        } else if count > remaining || count.wrapping_mul(u64::from(item_bytes)) > remaining {
+            // Both factors are below 2^32 where they are multiplied.
             return Err(Fault::LengthBeyondInput);
         }
         let count = usize::try_from(count).map_err(|_| Fault::LengthBeyondInput)?;
@@ -234,28 +241,37 @@ impl<'a> Input<'a> {
                 return Ok(join_groups(word & (stops ^ (stops - 1))));
             }
         }
-        self.varint_by_bytes()
-    }
-
-    #[cold]
-    fn varint_by_bytes(&mut self) -> Result<u64, Fault> {
-        let mut value = 0;
-        for shift in (0..64).step_by(7) {
-            let byte = self.byte()?;
-            // The tenth byte holds bit 63 alone.
-            if shift == 63 && byte > 1 {
-                break;
-            }
-            value |= u64::from(byte & 0x7f) << shift;
-            if byte < 0x80 {
-                return Ok(value);
-            }
-        }
-        Err(Fault::OverlongVarint)
+        let (value, position) = varint_by_bytes(self.bytes, self.position, self.end)?;
+        self.position = position;
+        Ok(value)
     }
 }
 
+/// The value of a variable-length integer, and the position after it.
+#[cold]
+#[inline(never)]
+fn varint_by_bytes(bytes: &[u8], mut position: usize, end: usize) -> Result<(u64, usize), Fault> {
+    let mut value = 0;
+    for shift in (0..64).step_by(7) {
+        if position >= end {
+            return Err(Fault::Truncated);
+        }
+        let byte = bytes[position];
+        position += 1;
+        // The tenth byte holds bit 63 alone.
+        if shift == 63 && byte > 1 {
+            break;
+        }
+        value |= u64::from(byte & 0x7f) << shift;
+        if byte < 0x80 {
+            return Ok((value, position));
+        }
+    }
+    Err(Fault::OverlongVarint)
+}
+
 /// The head of a block of an array or map.
+#[derive(Clone, Copy)]
 pub(crate) struct Block {
     /// Number of items.
     pub(crate) count: usize,

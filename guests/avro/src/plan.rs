@@ -11,7 +11,12 @@
 
 use weir_guest::rows::Field;
 
-use crate::{column::Shape, decimal::Decimal, json::Grammar};
+use crate::{
+    column::{Column, SHORT, Shape},
+    decimal::Decimal,
+    input::Fault,
+    json::Grammar,
+};
 
 /// How deeply columns may be nested: the host takes no more levels.
 pub const MAX_DEPTH: usize = 64;
@@ -40,10 +45,8 @@ pub(crate) enum Op {
     Double {
         column: u32,
     },
+    /// `bytes` or `string`.
     Bytes {
-        column: u32,
-    },
-    Text {
         column: u32,
     },
     Fixed {
@@ -78,12 +81,16 @@ pub(crate) enum Op {
         null: u32,
         body: u32,
     },
-    /// A wider union. The next `body` operations are those of all branches;
-    /// `branches` is an index into [`Plan::unions`].
+    /// A wider union. The next `body` operations are those of all branches, each with a
+    /// jump behind its last; `branches` is an index into [`Plan::unions`].
     Union {
         column: u32,
         branches: u32,
         body: u32,
+    },
+    /// Skips operations.
+    Jump {
+        by: u32,
     },
     /// An array, or a map as an array of keys and values. An item takes at least
     /// `item_bytes` and is decoded by the next `body` operations.
@@ -127,14 +134,42 @@ pub(crate) fn least_bytes(ops: &[Op]) -> u32 {
     least
 }
 
+/// One symbol of an enum, ready to be copied.
+#[derive(Clone, Debug)]
+pub(crate) struct Symbol {
+    short: [u8; SHORT],
+    text: Box<str>,
+}
+
+impl Symbol {
+    pub(crate) fn new(text: &str) -> Self {
+        let mut short = [0; SHORT];
+        let copied = text.len().min(SHORT);
+        short[..copied].copy_from_slice(&text.as_bytes()[..copied]);
+        Self {
+            short,
+            text: text.into(),
+        }
+    }
+
+    /// Appends the symbol to a column of strings.
+    #[inline(always)]
+    pub(crate) fn push(&self, column: &mut Column) -> Result<(), Fault> {
+        if self.text.len() <= SHORT {
+            column.push_short(&self.short, self.text.len())
+        } else {
+            column.push_bytes(self.text.as_bytes())
+        }
+    }
+}
+
 /// One branch of a wide union.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Branch {
     /// The column of its values; `None` for null.
     pub(crate) column: Option<u32>,
-    /// Its operations, as a range of the union's body.
+    /// Where its operations start in the union's body.
     pub(crate) start: u32,
-    pub(crate) end: u32,
 }
 
 /// A compiled writer schema.
@@ -145,7 +180,7 @@ pub struct Plan {
     pub(crate) fields: Vec<Field>,
     pub(crate) shapes: Vec<Shape>,
     pub(crate) ops: Vec<Op>,
-    pub(crate) symbols: Vec<Vec<Box<str>>>,
+    pub(crate) symbols: Vec<Vec<Symbol>>,
     pub(crate) decimals: Vec<Decimal>,
     pub(crate) unions: Vec<Vec<Branch>>,
     pub(crate) grammar: Grammar,

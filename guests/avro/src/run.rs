@@ -1,8 +1,8 @@
 //! Decodes records by a plan.
 
 use crate::{
-    column::{Column, push_absent},
-    input::{Fault, Input},
+    column::{Column, SHORT, push_absent},
+    input::{Block, Fault, Input},
     plan::{Op, Plan},
 };
 
@@ -12,6 +12,22 @@ pub(crate) struct Stop {
     pub(crate) fault: Fault,
     /// The column at fault; `None` for the record as a whole.
     pub(crate) column: Option<u32>,
+    /// Index into the batch's bytes of the first byte that was not read.
+    pub(crate) position: usize,
+}
+
+/// An array or map that is being decoded.
+pub(crate) struct Frame {
+    column: u32,
+    item_bytes: u32,
+    /// The operations of an item: from here to the limit, which is what they end at.
+    start: usize,
+    outer_limit: usize,
+    block: Block,
+    /// Items of the block from the current one on.
+    left: usize,
+    /// Items of this block and those before it.
+    items: usize,
 }
 
 /// Decodes one record. A failed one leaves parts of itself in the columns: the caller
@@ -19,169 +35,201 @@ pub(crate) struct Stop {
 ///
 /// With `CHECK`, strings are checked for UTF-8 one by one, so that those that are
 /// not fail their record; without, that is left to the caller.
-#[inline]
+///
+/// One loop without calls on the way: in WebAssembly, each call, and each turn of a
+/// loop, costs a check of the deadline, and a call takes the cursor out of its registers.
+/// So there are two steps a turn (with a `break` between them: around an `if`, LLVM makes
+/// them one again, which costs a fifth of the speed), and `frames` in place of a call stack; it is only
+/// room, and what was in it does not matter.
+#[inline(always)]
 pub(crate) fn record<const CHECK: bool>(
     plan: &Plan,
     columns: &mut [Column],
-    input: &mut Input<'_>,
+    frames: &mut Vec<Frame>,
+    mut input: Input<'_>,
 ) -> Result<(), Stop> {
-    values::<CHECK>(plan, columns, &plan.ops, 1, input)?;
+    let mut at = 0;
+    let mut limit = plan.ops.len();
+    frames.clear();
+    loop {
+        while at < limit {
+            step::<CHECK>(plan, columns, frames, &mut input, &mut at, &mut limit)?;
+            if at >= limit {
+                break;
+            }
+            step::<CHECK>(plan, columns, frames, &mut input, &mut at, &mut limit)?;
+        }
+        let Some(frame) = frames.last_mut() else {
+            break;
+        };
+        frame.left -= 1;
+        if frame.left > 0 {
+            at = frame.start;
+            continue;
+        }
+        let column = frame.column;
+        let checked = frame.block.check(&input);
+        let next = checked.and_then(|()| input.block(frame.item_bytes));
+        if let Some(block) = next.map_err(|fault| stop(fault, column, &input))? {
+            at = frame.start;
+            frame.block = block;
+            frame.left = block.count;
+            frame.items += block.count;
+        } else {
+            let pushed = columns[column as usize].push_list(frame.items);
+            pushed.map_err(|fault| stop(fault, column, &input))?;
+            limit = frame.outer_limit;
+            frames.pop();
+        }
+    }
     input.finish().map_err(|fault| Stop {
         fault,
         column: None,
+        position: input.position(),
     })
 }
 
-/// Decodes `count` values that `ops` describe, one after the other.
-fn values<const CHECK: bool>(
+/// Does the operation at `at`, which is below `limit`.
+#[inline(always)]
+fn step<const CHECK: bool>(
     plan: &Plan,
     columns: &mut [Column],
-    ops: &[Op],
-    count: usize,
+    frames: &mut Vec<Frame>,
     input: &mut Input<'_>,
+    at: &mut usize,
+    limit: &mut usize,
 ) -> Result<(), Stop> {
-    for _ in 0..count {
-        let mut at = 0;
-        while let Some(op) = ops.get(at) {
-            at += 1;
-            match *op {
-                Op::Boolean { column } => {
-                    let value = at_column(column, input.byte())?;
-                    if value > 1 {
-                        return Err(stop(column, Fault::Boolean));
-                    }
-                    columns[column as usize].push([value]);
-                }
-                Op::Int { column } => {
-                    let value = at_column(column, input.int())?;
-                    columns[column as usize].push(value.to_le_bytes());
-                }
-                Op::Long { column } => {
-                    let value = at_column(column, input.long())?;
-                    columns[column as usize].push(value.to_le_bytes());
-                }
-                Op::Float { column } => {
-                    let value: [u8; 4] = at_column(column, input.array())?;
-                    columns[column as usize].push(value);
-                }
-                Op::Double { column } => {
-                    let value: [u8; 8] = at_column(column, input.array())?;
-                    columns[column as usize].push(value);
-                }
-                Op::Bytes { column } => {
-                    at_column(column, bytes::<false>(&mut columns[column as usize], input))?;
-                }
-                Op::Text { column } => {
-                    at_column(column, bytes::<CHECK>(&mut columns[column as usize], input))?;
-                }
-                Op::Fixed { column, size } => {
-                    let value = at_column(column, input.take(size as usize))?;
-                    columns[column as usize].push_slice(value);
-                }
-                Op::Enum { column, symbols } => {
-                    let symbols = &plan.symbols[symbols as usize];
-                    let index = at_column(column, input.int())?;
-                    let symbol = usize::try_from(index)
-                        .ok()
-                        .and_then(|index| symbols.get(index));
-                    let symbol = symbol.ok_or_else(|| stop(column, Fault::EnumIndex))?;
-                    at_column(
-                        column,
-                        columns[column as usize].push_bytes(symbol.as_bytes()),
-                    )?;
-                }
-                Op::Decimal { column, decimal } => {
-                    let decimal = &plan.decimals[decimal as usize];
-                    let length = match decimal.size {
-                        Some(size) => size as usize,
-                        None => at_column(column, input.length())?,
-                    };
-                    let value = at_column(column, input.take(length))?;
-                    at_column(column, decimal.push(value, &mut columns[column as usize]))?;
-                }
-                Op::Duration { column } => {
-                    let value = at_column(column, duration(input))?;
-                    columns[column as usize].push(value);
-                }
-                Op::Json { column, node } => {
-                    let mut text = String::new();
-                    at_column(column, plan.grammar.write(node, input, &mut text))?;
-                    at_column(column, columns[column as usize].push_bytes(text.as_bytes()))?;
-                }
-                Op::Single { column } => {
-                    if at_column(column, input.long())? != 0 {
-                        return Err(stop(column, Fault::UnionBranch));
-                    }
-                }
-                Op::Optional { column, null, body } => {
-                    let branch = at_column(column, input.long())?;
-                    if branch == i64::from(null) {
-                        push_absent(&plan.shapes, columns, column);
-                        at += body as usize;
-                    } else if branch == 1 - i64::from(null) {
-                        columns[column as usize].valid.push(1);
-                    } else {
-                        return Err(stop(column, Fault::UnionBranch));
-                    }
-                }
-                Op::Union {
-                    column,
-                    branches,
-                    body,
-                } => {
-                    let body = &ops[at..at + body as usize];
-                    at += body.len();
-                    union::<CHECK>(plan, columns, (column, branches), body, input)?;
-                }
-                Op::List {
-                    column,
-                    item_bytes,
-                    body,
-                } => {
-                    let body = &ops[at..at + body as usize];
-                    at += body.len();
-                    list::<CHECK>(plan, columns, (column, item_bytes), body, input)?;
-                }
+    /// What an operation on a column gave; a fault ends the record.
+    macro_rules! or_stop {
+        ($column:expr, $result:expr) => {
+            match $result {
+                Ok(value) => value,
+                Err(fault) => return Err(stop(fault, $column, input)),
             }
+        };
+    }
+    let op = &plan.ops[*at];
+    *at += 1;
+    match *op {
+        Op::Boolean { column } => {
+            let value = or_stop!(column, input.byte());
+            if value > 1 {
+                return Err(stop(Fault::Boolean, column, input));
+            }
+            columns[column as usize].push([value]);
+        }
+        Op::Int { column } => {
+            let value = or_stop!(column, input.int());
+            columns[column as usize].push(value.to_le_bytes());
+        }
+        Op::Long { column } => {
+            let value = or_stop!(column, input.long());
+            columns[column as usize].push(value.to_le_bytes());
+        }
+        Op::Float { column } => {
+            let value: [u8; 4] = or_stop!(column, input.array());
+            columns[column as usize].push(value);
+        }
+        Op::Double { column } => {
+            let value: [u8; 8] = or_stop!(column, input.array());
+            columns[column as usize].push(value);
+        }
+        Op::Bytes { column } => {
+            let check = CHECK && plan.shapes[column as usize].text;
+            or_stop!(column, bytes(&mut columns[column as usize], input, check));
+        }
+        Op::Enum { column, symbols } => {
+            let symbols = &plan.symbols[symbols as usize];
+            let index = or_stop!(column, input.int());
+            let symbol = usize::try_from(index)
+                .ok()
+                .and_then(|index| symbols.get(index));
+            let symbol = or_stop!(column, symbol.ok_or(Fault::EnumIndex));
+            or_stop!(column, symbol.push(&mut columns[column as usize]));
+        }
+        Op::Optional { column, null, body } => {
+            let branch = or_stop!(column, input.long());
+            if branch == i64::from(null) {
+                push_absent(&plan.shapes, columns, column);
+                *at += body as usize;
+            } else if branch == 1 - i64::from(null) {
+                columns[column as usize].valid.push(1);
+            } else {
+                return Err(stop(Fault::UnionBranch, column, input));
+            }
+        }
+        Op::Union {
+            column,
+            branches,
+            body,
+        } => {
+            let start;
+            (*input, start) = branch(plan, columns, column, branches, *input)?;
+            *at += start.unwrap_or(body) as usize;
+        }
+        Op::Jump { by } => *at += by as usize,
+        Op::Single { .. }
+        | Op::Fixed { .. }
+        | Op::Decimal { .. }
+        | Op::Duration { .. }
+        | Op::Json { .. } => *input = uncommon(plan, columns, *op, *input)?,
+        Op::List {
+            column,
+            item_bytes: 0,
+            ..
+        } => {
+            let mut items = 0;
+            while let Some(block) = or_stop!(column, input.block(0)) {
+                or_stop!(column, block.check(input));
+                items += block.count;
+            }
+            or_stop!(column, columns[column as usize].push_list(items));
+        }
+        Op::List {
+            column,
+            item_bytes,
+            body,
+        } => {
+            let Some(block) = or_stop!(column, input.block(item_bytes)) else {
+                or_stop!(column, columns[column as usize].push_list(0));
+                *at += body as usize;
+                return Ok(());
+            };
+            let (left, items) = (block.count, block.count);
+            frames.push(Frame {
+                column,
+                item_bytes,
+                start: *at,
+                outer_limit: *limit,
+                block,
+                left,
+                items,
+            });
+            *limit = *at + body as usize;
         }
     }
     Ok(())
 }
 
-fn list<const CHECK: bool>(
+/// Reads which branch of a wide union a value has, and appends to the columns of the
+/// others. Returns where the operations of the branch start; none for null.
+#[inline(never)]
+fn branch<'a>(
     plan: &Plan,
     columns: &mut [Column],
-    (column, item_bytes): (u32, u32),
-    body: &[Op],
-    input: &mut Input<'_>,
-) -> Result<(), Stop> {
-    let mut items = 0;
-    while let Some(block) = at_column(column, input.block(item_bytes))? {
-        if !body.is_empty() {
-            values::<CHECK>(plan, columns, body, block.count, input)?;
-        }
-        at_column(column, block.check(input))?;
-        items += block.count;
-    }
-    at_column(column, columns[column as usize].push_list(items))
-}
-
-fn union<const CHECK: bool>(
-    plan: &Plan,
-    columns: &mut [Column],
-    (column, branches): (u32, u32),
-    body: &[Op],
-    input: &mut Input<'_>,
-) -> Result<(), Stop> {
+    column: u32,
+    branches: u32,
+    mut input: Input<'a>,
+) -> Result<(Input<'a>, Option<u32>), Stop> {
     let branches = &plan.unions[branches as usize];
-    let index = at_column(column, input.long())?;
+    let index = input.long().map_err(|fault| stop(fault, column, &input))?;
     let chosen = usize::try_from(index)
         .ok()
         .and_then(|index| branches.get(index));
-    let chosen = chosen.ok_or_else(|| stop(column, Fault::UnionBranch))?;
+    let chosen = chosen.ok_or_else(|| stop(Fault::UnionBranch, column, &input))?;
     let Some(value) = chosen.column else {
         push_absent(&plan.shapes, columns, column);
-        return Ok(());
+        return Ok((input, None));
     };
     if plan.shapes[column as usize].nullable {
         columns[column as usize].valid.push(1);
@@ -193,18 +241,74 @@ fn union<const CHECK: bool>(
             push_absent(&plan.shapes, columns, other);
         }
     }
-    let body = &body[chosen.start as usize..chosen.end as usize];
-    values::<CHECK>(plan, columns, body, 1, input)
+    Ok((input, Some(chosen.start)))
 }
 
-/// Strings and bytes of at most this many bytes are copied as a whole word.
-const SHORT: usize = 16;
+/// What is rare, or costly in itself: kept apart, so that the registers go to the rest.
+#[inline(never)]
+fn uncommon<'a>(
+    plan: &Plan,
+    columns: &mut [Column],
+    op: Op,
+    mut input: Input<'a>,
+) -> Result<Input<'a>, Stop> {
+    let (at, result) = match op {
+        Op::Fixed { column, size } => {
+            let value = input.take(size as usize);
+            (
+                column,
+                value.map(|value| columns[column as usize].push_slice(value)),
+            )
+        }
+        Op::Decimal { column, decimal } => {
+            let decimal = &plan.decimals[decimal as usize];
+            (
+                column,
+                decimal.read(&mut input, &mut columns[column as usize]),
+            )
+        }
+        Op::Duration { column } => {
+            let value = input.array().and_then(duration);
+            (
+                column,
+                value.map(|value| columns[column as usize].push(value)),
+            )
+        }
+        Op::Json { column, node } => {
+            let mut text = String::new();
+            let written = plan.grammar.write(node, &mut input, &mut text);
+            (
+                column,
+                written.and_then(|()| columns[column as usize].push_bytes(text.as_bytes())),
+            )
+        }
+        Op::Single { column } => {
+            let branch = input.long();
+            (
+                column,
+                branch.and_then(|branch| {
+                    if branch == 0 {
+                        Ok(())
+                    } else {
+                        Err(Fault::UnionBranch)
+                    }
+                }),
+            )
+        }
+        // The others never come here.
+        _ => return Ok(input),
+    };
+    match result {
+        Ok(()) => Ok(input),
+        Err(fault) => Err(stop(fault, at, &input)),
+    }
+}
 
 #[inline(always)]
-fn bytes<const CHECK: bool>(column: &mut Column, input: &mut Input<'_>) -> Result<(), Fault> {
+fn bytes(column: &mut Column, input: &mut Input<'_>, check: bool) -> Result<(), Fault> {
     let length = input.length()?;
     let (value, wide) = input.take_wide::<SHORT>(length)?;
-    if CHECK && std::str::from_utf8(value).is_err() {
+    if check && std::str::from_utf8(value).is_err() {
         return Err(Fault::Utf8);
     }
     match wide {
@@ -215,26 +319,23 @@ fn bytes<const CHECK: bool>(column: &mut Column, input: &mut Input<'_>) -> Resul
 
 /// Twelve bytes of months, days and ms, each a little-endian `u32`, as Arrow's months,
 /// days and ns.
-fn duration(input: &mut Input<'_>) -> Result<[u8; 16], Fault> {
-    let mut part = || input.array().map(u32::from_le_bytes);
-    let (months, days, millis) = (part()?, part()?, part()?);
+fn duration(bytes: [u8; 12]) -> Result<[u8; 16], Fault> {
+    let part =
+        |at: usize| u32::from_le_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]]);
     let signed = |value: u32| i32::try_from(value).map_err(|_| Fault::DurationRange);
     let mut value = [0; 16];
-    value[..4].copy_from_slice(&signed(months)?.to_le_bytes());
-    value[4..8].copy_from_slice(&signed(days)?.to_le_bytes());
-    value[8..].copy_from_slice(&(i64::from(millis) * 1_000_000).to_le_bytes());
+    value[..4].copy_from_slice(&signed(part(0))?.to_le_bytes());
+    value[4..8].copy_from_slice(&signed(part(4))?.to_le_bytes());
+    value[8..].copy_from_slice(&(i64::from(part(8)) * 1_000_000).to_le_bytes());
     Ok(value)
 }
 
+#[cold]
 #[inline(always)]
-fn at_column<T>(column: u32, result: Result<T, Fault>) -> Result<T, Stop> {
-    result.map_err(|fault| stop(column, fault))
-}
-
-#[inline(always)]
-fn stop(column: u32, fault: Fault) -> Stop {
+fn stop(fault: Fault, column: u32, input: &Input<'_>) -> Stop {
     Stop {
         fault,
         column: Some(column),
+        position: input.position(),
     }
 }

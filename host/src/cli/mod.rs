@@ -1,5 +1,6 @@
 //! The command line: what each command takes, and what it exits with.
 
+mod bench;
 mod check;
 mod decode;
 mod demo;
@@ -78,6 +79,11 @@ enum Command {
     /// Starts a broker inside this process, publishes a week of earthquakes as Avro, and runs
     /// examples/earthquakes.yaml on it. Ends by itself.
     Demo(demo::DemoArgs),
+    /// Measure weir on this machine
+    ///
+    /// Both sides of each comparison run in turns, on the same data; the fastest of several rounds
+    /// counts. Meant for release builds on a quiet machine.
+    Bench(bench::BenchArgs),
 }
 
 #[derive(Args)]
@@ -135,6 +141,7 @@ pub fn main() -> ExitCode {
         Command::Decode(args) => decode::decode(&args),
         Command::Plugin(PluginCommand::Inspect { plugin, json }) => inspect::inspect(&plugin, json),
         Command::Demo(args) => demo::demo(&args),
+        Command::Bench(args) => bench::bench(&args),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

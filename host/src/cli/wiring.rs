@@ -1,5 +1,7 @@
 //! From a checked pipeline file to the parts of a pipeline.
 
+use std::collections::hash_map::RandomState;
+use std::hash::{BuildHasher, Hasher};
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -8,7 +10,9 @@ use crate::config::{PipelineConfig, PluginConfig, PluginRef, SchemasConfig, Sink
 use crate::pipeline::{Parts, Plugins, default_workers};
 use crate::plugin::{Limits, Plugin, PluginEngine};
 use crate::schemas::{self, SchemaSource};
-use crate::sink::{Sink, file, kafka, stdout};
+use crate::sink::file::FileSink;
+use crate::sink::kafka::KafkaSink;
+use crate::sink::{Sink, stdout};
 
 /// The environment, as configuration reads it.
 pub(super) fn env(name: &str) -> Option<String> {
@@ -64,38 +68,18 @@ pub(super) fn schemas(config: &SchemasConfig) -> Result<Arc<dyn SchemaSource>, C
 fn sink(config: &PipelineConfig) -> Result<Box<dyn Sink>, CliError> {
     Ok(match &config.sink {
         SinkConfig::Stdout => Box::new(stdout::stdout()),
-        SinkConfig::File(files) => {
-            let settings = file::FileSinkConfig {
-                directory: files.path.clone(),
-                format: match files.format {
-                    crate::config::FileFormat::Ndjson => file::FileFormat::Ndjson,
-                    crate::config::FileFormat::Arrow => file::FileFormat::Arrow,
-                    crate::config::FileFormat::Parquet => file::FileFormat::Parquet,
-                },
-                prefix: config.name.clone(),
-                roll_max_rows: files.roll_max_rows,
-                roll_max_bytes: files.roll_max_bytes,
-                roll_interval: files.roll_interval,
-            };
-            Box::new(
-                file::FileSink::open(settings, SystemTime::now(), std::process::id())
-                    .map_err(CliError::failed)?,
-            )
-        }
-        SinkConfig::Kafka(topic) => {
-            let mut properties = topic.librdkafka.0.clone();
-            properties.insert(
-                "compression.type".into(),
-                topic.compression_type.as_str().into(),
-            );
-            let settings = kafka::KafkaSinkConfig {
-                bootstrap_servers: topic.bootstrap_servers.clone(),
-                topic: topic.topic.clone(),
-                properties,
-            };
-            Box::new(kafka::KafkaSink::new(settings).map_err(CliError::config)?)
-        }
+        SinkConfig::File(files) => Box::new(
+            FileSink::open(files, &config.name, SystemTime::now(), random())
+                .map_err(CliError::failed)?,
+        ),
+        SinkConfig::Kafka(topic) => Box::new(KafkaSink::new(topic).map_err(CliError::config)?),
     })
+}
+
+/// A number that no other process has drawn, nor this one before.
+fn random() -> u32 {
+    let drawn = RandomState::new().build_hasher().finish().to_be_bytes();
+    u32::from_be_bytes([drawn[0], drawn[1], drawn[2], drawn[3]])
 }
 
 /// All parts of a pipeline.

@@ -27,6 +27,7 @@ mod librdkafka;
 mod nearest;
 mod plugin;
 mod reader;
+pub mod reference;
 mod schemas;
 mod secret;
 mod sink;

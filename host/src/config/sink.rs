@@ -21,20 +21,20 @@ pub enum SinkConfig {
     Kafka(KafkaSinkConfig),
 }
 
-/// Files in a directory.
+/// Where files go, and when one is finished: at the first of the three limits.
 #[derive(Clone, Debug)]
 pub struct FileSinkConfig {
-    /// The directory.
+    /// The directory; made if there is none.
     pub path: PathBuf,
     /// The format.
     pub format: FileFormat,
-    /// A file with this many rows is finished.
+    /// Rows. A batch is not divided, so a file may have more by less than one batch.
     pub roll_max_rows: u64,
-    /// A file of about this many bytes is finished.
+    /// Bytes in the file, with an estimate for what is still in memory.
     pub roll_max_bytes: u64,
-    /// A file that has been open this long is finished.
+    /// Time since the file's first rows. Rows become durable after this long at the latest.
     pub roll_interval: Duration,
-    /// One that the format takes.
+    /// One of [`FileFormat::compressions`].
     pub compression: FileCompression,
 }
 
@@ -51,16 +51,17 @@ pub struct KafkaSinkConfig {
     pub serializer: Serializer,
     /// How to connect.
     pub security_protocol: SecurityProtocol,
-    /// Properties of librdkafka that weir has no key for.
+    /// Properties of librdkafka that weir has no key for. None of those that weir sets.
     pub librdkafka: Properties,
 }
 
 choice! {
     /// Formats of files.
     pub enum FileFormat {
-        /// One JSON object a line.
+        /// JSON lines; see [`json`](crate::sink::json) for the values.
         Ndjson = "ndjson",
-        /// Arrow IPC files.
+        /// The Arrow IPC file format, also known as Feather version 2. Dictionaries are written
+        /// as their values, since a file can have only one dictionary for each column.
         Arrow = "arrow",
         /// Parquet.
         Parquet = "parquet",

@@ -12,7 +12,7 @@ use rdkafka::error::KafkaError;
 
 pub use offsets::Delivered;
 pub use source::SourceError;
-pub(crate) use source::{Links, SourceItem, SourcedBatch, run as run_source};
+pub(crate) use source::{Links, SourceItem, SourcedBatch, client_config, run as run_source};
 
 /// Sends librdkafka's own log to weir's.
 #[derive(Debug, Default)]

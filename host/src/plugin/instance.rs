@@ -104,7 +104,7 @@ impl<G> Instance<G> {
     }
 }
 
-fn start(store: &mut Store<HostState>, batch: Option<MessageBatch>, timeout: Duration) {
+pub(super) fn start(store: &mut Store<HostState>, batch: Option<MessageBatch>, timeout: Duration) {
     let state = store.data_mut();
     state.lent = batch;
     state.deadline = Instant::now() + timeout;

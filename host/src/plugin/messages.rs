@@ -67,7 +67,7 @@ fn lent<'a>(store: &'a StoreContextMut<'_, HostState>) -> Result<&'a MessageBatc
 
 #[derive(ComponentType, Lower)]
 #[component(record)]
-struct BinaryColumn {
+pub(super) struct BinaryColumn {
     offsets: Arc<Vec<u32>>,
     bytes: Arc<Vec<u8>>,
 }
@@ -83,7 +83,7 @@ impl From<&batch::BinaryColumn> for BinaryColumn {
 
 #[derive(ComponentType, Lower)]
 #[component(record)]
-struct Headers {
+pub(super) struct Headers {
     #[component(name = "row-offsets")]
     row_offsets: Arc<Vec<u32>>,
     names: BinaryColumn,

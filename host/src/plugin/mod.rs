@@ -7,9 +7,11 @@
 //!                                    └──── reopened ────┴──┘ after a trap, or when it grew
 //! ```
 
+mod bench;
 mod bindings;
 mod builtin;
 mod columns;
+mod component;
 mod deserializer;
 mod engine;
 mod imports;
@@ -20,13 +22,15 @@ mod messages;
 mod opened;
 mod origin;
 
+pub(crate) use bench::{CrossingGuest, Message as CrossingMessage, Reads};
 pub use builtin::builtin_names;
+pub use component::PluginKind;
 pub use deserializer::{Decoded, Deserializer};
 pub use engine::{Limits, PluginEngine};
 pub use imports::{Metric, PluginMetrics};
 pub use instance::{CallError, OpenError};
 pub use interceptor::{ConsumerInterceptor, Intercepted};
-pub use load::{Description, LoadError, Plugin, PluginKind};
+pub use load::{Description, LoadError, Plugin};
 pub use opened::BatchStop;
 
 /// A message that a plug-in, or its failure, left without a result.

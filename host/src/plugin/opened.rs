@@ -7,10 +7,11 @@ use std::time::{Duration, Instant};
 use wasmtime::Store;
 
 use super::bindings::types::{BatchError, Config};
+use super::component::PluginKind;
 use super::engine::Limits;
 use super::imports::{HostState, Rights};
 use super::instance::{CallError, Instance, OpenError};
-use super::load::{Plugin, PluginKind};
+use super::load::Plugin;
 use super::{MessageError, PluginMetrics};
 use crate::batch::MessageBatch;
 use crate::schemas::SchemaSource;

@@ -6,7 +6,7 @@
 //!
 //! ```text
 //! orders-20240229T235959Z-1f3a5b7c-9e8d7c6b-000001.parquet
-//! prefix  start of the run  run      schema   file
+//! pipeline  start of run  run      schema   file
 //! ```
 //!
 //! so files of different runs never meet, and files with one schema share a part of the name.
@@ -21,7 +21,7 @@ mod parquet;
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Instant, SystemTime};
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::{Schema, SchemaRef};
@@ -30,52 +30,11 @@ use sha2::{Digest, Sha256};
 
 use self::output::{Output, io_error};
 use super::{Sink, SinkError};
+use crate::config::{FileCompression, FileFormat, FileSinkConfig};
 use crate::rows::Rows;
 
 /// Files that may be open at a time. Beyond it, the one with the oldest rows is completed.
 const MAX_OPEN: usize = 32;
-
-/// The format of the files.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum FileFormat {
-    /// JSON lines; see [`json`](super::json) for the values.
-    Ndjson,
-    /// The Arrow IPC file format, also known as Feather version 2. Dictionaries are written
-    /// as their values, since a file can have only one dictionary for each column.
-    Arrow,
-    /// Parquet, compressed with zstd.
-    Parquet,
-}
-
-impl FileFormat {
-    /// The last part of the files' names.
-    #[must_use]
-    pub fn extension(self) -> &'static str {
-        match self {
-            Self::Ndjson => "ndjson",
-            Self::Arrow => "arrow",
-            Self::Parquet => "parquet",
-        }
-    }
-}
-
-/// Where files go, and when one is complete: at the first of the three limits.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FileSinkConfig {
-    /// The directory; made if there is none.
-    pub directory: PathBuf,
-    /// The format.
-    pub format: FileFormat,
-    /// The first part of the files' names. Characters other than letters, digits, `-`, `_`
-    /// and `.` become `-`, and so do `_` and `.` at the start, which would hide the files.
-    pub prefix: String,
-    /// Rows. A batch is not divided, so a file may have more by less than one batch.
-    pub roll_max_rows: u64,
-    /// Bytes in the file, with an estimate for what is still in memory.
-    pub roll_max_bytes: u64,
-    /// Time since the file's first rows. Rows become durable after this long at the latest.
-    pub roll_interval: Duration,
-}
 
 /// Writes rows to files. One file is open for each schema.
 pub struct FileSink {
@@ -110,20 +69,27 @@ trait FileEncoder: Send {
 }
 
 impl FileSink {
-    /// A sink for one run. `started` and `run` tell its files from those of other runs:
+    /// A sink for one run. `pipeline` is the first part of the files' names: characters other
+    /// than letters, digits, `-`, `_` and `.` become `-`, and so do `_` and `.` at the start,
+    /// which would hide the files. `started` and `run` tell the files from those of other runs:
     /// `run` has to be random, or else unique among all processes that write to the directory.
     ///
     /// # Errors
     /// [`SinkError::Io`] if the directory cannot be made.
-    pub fn open(config: FileSinkConfig, started: SystemTime, run: u32) -> Result<Self, SinkError> {
-        fs::create_dir_all(&config.directory).map_err(io_error("making", &config.directory))?;
+    pub fn open(
+        config: &FileSinkConfig,
+        pipeline: &str,
+        started: SystemTime,
+        run: u32,
+    ) -> Result<Self, SinkError> {
+        fs::create_dir_all(&config.path).map_err(io_error("making", &config.path))?;
         let stem = format!(
             "{}-{}-{run:08x}",
-            visible(&config.prefix),
+            visible(pipeline),
             output::compact_utc(started)
         );
         Ok(Self {
-            config,
+            config: config.clone(),
             stem,
             files: 0,
             writes: 0,
@@ -158,17 +124,18 @@ impl FileSink {
             self.stem,
             fingerprint(schema),
             self.files,
-            self.config.format.extension()
+            self.extension()
         );
-        let path = self.config.directory.join(&name);
+        let path = self.config.path.join(&name);
         let output = Output::create(&path)?;
+        let compression = self.config.compression;
         let encoder: Result<Box<dyn FileEncoder>, ArrowError> = match self.config.format {
-            FileFormat::Ndjson => Ok(Box::new(ndjson::Ndjson::new(output))),
+            FileFormat::Ndjson => Ok(Box::new(ndjson::Ndjson::new(output, compression))),
             FileFormat::Arrow => {
                 arrow_ipc::ArrowIpc::new(output, schema).map(|it| Box::new(it) as _)
             }
             FileFormat::Parquet => {
-                parquet::Parquet::new(output, schema).map(|it| Box::new(it) as _)
+                parquet::Parquet::new(output, schema, compression).map(|it| Box::new(it) as _)
             }
         };
         Ok(OpenFile {
@@ -179,6 +146,15 @@ impl FileSink {
             first_write: self.writes,
             since: None,
         })
+    }
+
+    fn extension(&self) -> &'static str {
+        match (self.config.format, self.config.compression) {
+            (FileFormat::Ndjson, FileCompression::Gzip) => "ndjson.gz",
+            (FileFormat::Ndjson, _) => "ndjson",
+            (FileFormat::Arrow, _) => "arrow",
+            (FileFormat::Parquet, _) => "parquet",
+        }
     }
 
     fn complete(&mut self, index: usize) -> Result<(), SinkError> {

@@ -9,7 +9,6 @@
 
 mod acks;
 
-use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -21,33 +20,20 @@ use rdkafka::producer::{BaseProducer, BaseRecord, DeliveryResult, Producer, Prod
 use self::acks::Acks;
 use super::json::JsonRows;
 use super::{Remedy, Sink, SinkError};
+use crate::config::{KafkaSinkConfig, Serializer};
 use crate::rows::Rows;
 
 /// How long to wait for librdkafka before looking again: a queue with room, the last
 /// acknowledgements.
 const PAUSE: Duration = Duration::from_millis(1);
 
-/// Set unless `properties` say otherwise.
-const DEFAULTS: [(&str, &str); 4] = [
-    ("acks", "all"),
-    ("enable.idempotence", "true"),
+/// Set unless the pipeline file says otherwise.
+const DEFAULTS: [(&str, &str); 2] = [
     // As the Java client does it, so that equal keys meet whoever produces them.
     ("partitioner", "murmur2_random"),
     // librdkafka's own default is 1 GiB.
     ("queue.buffering.max.kbytes", "65536"),
 ];
-
-/// Where the messages go.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct KafkaSinkConfig {
-    /// Brokers to begin with: `host:port,host:port`.
-    pub bootstrap_servers: String,
-    /// The topic.
-    pub topic: String,
-    /// librdkafka's properties (`compression.type`, `linger.ms`, security and the rest).
-    /// They win over what this sink sets by itself.
-    pub properties: BTreeMap<String, String>,
-}
 
 /// Produces rows to a topic. Dropped without a flush, it gives up what is in flight.
 pub struct KafkaSink {
@@ -61,21 +47,20 @@ impl KafkaSink {
     ///
     /// # Errors
     /// [`SinkError::Kafka`] for properties that librdkafka refuses.
-    pub fn new(config: KafkaSinkConfig) -> Result<Self, SinkError> {
-        let mut client = ClientConfig::new();
-        client.extend(DEFAULTS.map(|(key, value)| (key.to_owned(), value.to_owned())));
-        client.set("bootstrap.servers", config.bootstrap_servers);
-        client.extend(config.properties);
-        let producer = client
+    pub fn new(config: &KafkaSinkConfig) -> Result<Self, SinkError> {
+        let producer = client_config(config)
             .create_with_context(Context::default())
             .map_err(|source| SinkError::Kafka {
                 what: format!("creating the producer for topic {}", config.topic),
                 source,
             })?;
+        let json = match config.serializer {
+            Serializer::Json => JsonRows::default(),
+        };
         Ok(Self {
             producer,
-            topic: config.topic,
-            json: JsonRows::default(),
+            topic: config.topic.clone(),
+            json,
         })
     }
 
@@ -120,6 +105,20 @@ impl KafkaSink {
                 .unwrap_or_else(PoisonError::into_inner),
         )
     }
+}
+
+/// What the user passes through cannot replace what has a key, or what delivery rests on.
+fn client_config(config: &KafkaSinkConfig) -> ClientConfig {
+    let mut client = ClientConfig::new();
+    client.extend(DEFAULTS.map(|(key, value)| (key.to_owned(), value.to_owned())));
+    client.extend(config.librdkafka.0.clone());
+    client
+        .set("bootstrap.servers", &config.bootstrap_servers)
+        .set("security.protocol", config.security_protocol.as_str())
+        .set("compression.type", config.compression_type.as_str())
+        .set("acks", "all")
+        .set("enable.idempotence", "true");
+    client
 }
 
 impl Sink for KafkaSink {

@@ -8,10 +8,14 @@ use rdkafka::consumer::Consumer;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::topic_partition_list::Offset;
 
-use super::{REQUEST_TIMEOUT, Reader, SourceError, partition_of};
+use super::SourceError;
+use super::lists::partition_of;
+use super::reader::Reader;
 use crate::batch::TopicPartition;
-use crate::config::{StartupMode, StopMode, Topics};
+use crate::config::{StartupMode, StopMode};
 
+/// One request to the cluster.
+pub(super) const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long to wait before a request is made again.
 const RETRY_AFTER: Duration = Duration::from_millis(300);
 
@@ -100,29 +104,8 @@ impl Reader<'_> {
         }))
     }
 
-    /// The topics that the pattern matches now.
-    pub(super) fn matching_topics(&mut self) -> Result<Vec<String>, SourceError> {
-        let Topics::Pattern(pattern) = &self.config.topics else {
-            return Ok(self.subscribed.clone());
-        };
-        let metadata = self.ask("the cluster's topics", |reader| {
-            reader.consumer.fetch_metadata(None, REQUEST_TIMEOUT)
-        })?;
-        let Some(metadata) = metadata else {
-            return Ok(self.subscribed.clone());
-        };
-        let mut topics: Vec<String> = metadata
-            .topics()
-            .iter()
-            .map(|topic| topic.name().to_owned())
-            .filter(|name| pattern.regex.is_match(name))
-            .collect();
-        topics.sort();
-        Ok(topics)
-    }
-
     /// Makes a request until it succeeds or cannot; `None` when asked to stop meanwhile.
-    fn ask<T>(
+    pub(super) fn ask<T>(
         &mut self,
         what: &str,
         request: impl Fn(&Self) -> Result<T, KafkaError>,

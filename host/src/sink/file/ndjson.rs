@@ -1,23 +1,35 @@
-//! JSON lines.
+//! JSON lines, compressed or not.
 
 use std::io::Write;
 
 use arrow::array::RecordBatch;
 use arrow::error::ArrowError;
+use flate2::Compression;
+use flate2::write::GzEncoder;
 
 use super::FileEncoder;
 use super::output::Output;
+use crate::config::FileCompression;
 use crate::sink::json::JsonRows;
 
 pub(super) struct Ndjson {
-    output: Output,
+    lines: Lines,
     json: JsonRows,
 }
 
+enum Lines {
+    Plain(Output),
+    Gzip(GzEncoder<Output>),
+}
+
 impl Ndjson {
-    pub(super) fn new(output: Output) -> Self {
+    pub(super) fn new(output: Output, compression: FileCompression) -> Self {
+        let lines = match compression {
+            FileCompression::Gzip => Lines::Gzip(GzEncoder::new(output, Compression::default())),
+            FileCompression::None | FileCompression::Zstd => Lines::Plain(output),
+        };
         Self {
-            output,
+            lines,
             json: JsonRows::default(),
         }
     }
@@ -26,14 +38,25 @@ impl Ndjson {
 impl FileEncoder for Ndjson {
     fn write(&mut self, batch: &RecordBatch) -> Result<(), ArrowError> {
         self.json.encode(batch)?;
-        Ok(self.output.write_all(self.json.lines())?)
+        match &mut self.lines {
+            Lines::Plain(output) => output.write_all(self.json.lines())?,
+            Lines::Gzip(encoder) => encoder.write_all(self.json.lines())?,
+        }
+        Ok(())
     }
 
+    /// With gzip, short of what the compressor still holds.
     fn bytes(&self) -> u64 {
-        self.output.written()
+        match &self.lines {
+            Lines::Plain(output) => output.written(),
+            Lines::Gzip(encoder) => encoder.get_ref().written(),
+        }
     }
 
     fn finish(self: Box<Self>) -> Result<Output, ArrowError> {
-        Ok(self.output)
+        Ok(match self.lines {
+            Lines::Plain(output) => output,
+            Lines::Gzip(encoder) => encoder.finish()?,
+        })
     }
 }

@@ -13,6 +13,7 @@ use parquet::file::properties::WriterProperties;
 
 use super::FileEncoder;
 use super::output::Output;
+use crate::config::FileCompression;
 use crate::sink::SinkError;
 
 /// A row group is in memory until it is complete: this bounds the memory.
@@ -23,9 +24,17 @@ pub(super) struct Parquet {
 }
 
 impl Parquet {
-    pub(super) fn new(output: Output, schema: &SchemaRef) -> Result<Self, ArrowError> {
+    pub(super) fn new(
+        output: Output,
+        schema: &SchemaRef,
+        compression: FileCompression,
+    ) -> Result<Self, ArrowError> {
+        let compression = match compression {
+            FileCompression::Zstd => Compression::ZSTD(ZstdLevel::default()),
+            FileCompression::None | FileCompression::Gzip => Compression::UNCOMPRESSED,
+        };
         let properties = WriterProperties::builder()
-            .set_compression(Compression::ZSTD(ZstdLevel::default()))
+            .set_compression(compression)
             .set_max_row_group_bytes(Some(ROW_GROUP_BYTES))
             .build();
         let writer = ArrowWriter::try_new(output, Arc::clone(schema), Some(properties));

@@ -2,7 +2,7 @@ use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::sync::Arc;
-use std::time::UNIX_EPOCH;
+use std::time::{Duration, UNIX_EPOCH};
 
 use ::parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use arrow::array::{
@@ -14,6 +14,7 @@ use arrow::datatypes::{
     DataType, Field, Fields, IntervalMonthDayNano, IntervalUnit, TimeUnit, UnionFields, UnionMode,
 };
 use arrow::ipc::reader::FileReader;
+use flate2::read::GzDecoder;
 use tempfile::TempDir;
 
 use super::*;
@@ -30,9 +31,9 @@ impl Setup {
     fn new(format: FileFormat) -> Self {
         let directory = TempDir::new().unwrap();
         let config = FileSinkConfig {
-            directory: directory.path().join("made"),
+            path: directory.path().join("made"),
             format,
-            prefix: "orders".to_owned(),
+            compression: format.compressions()[0],
             roll_max_rows: u64::MAX,
             roll_max_bytes: u64::MAX,
             roll_interval: Duration::from_secs(60),
@@ -42,7 +43,7 @@ impl Setup {
 
     fn sink(&self, run: u32) -> FileSink {
         let started = UNIX_EPOCH + Duration::from_secs(1_709_251_199);
-        FileSink::open(self.config.clone(), started, run).unwrap()
+        FileSink::open(&self.config, "orders", started, run).unwrap()
     }
 
     fn names(&self) -> BTreeSet<String> {
@@ -57,7 +58,7 @@ impl Setup {
             .names()
             .into_iter()
             .filter(|name| !name.starts_with('.'));
-        names.map(|name| self.config.directory.join(name)).collect()
+        names.map(|name| self.config.path.join(name)).collect()
     }
 
     fn hidden(&self) -> usize {
@@ -123,6 +124,48 @@ fn json_lines_are_read_back() {
     sink.flush().unwrap();
     let expected = [r#"{"word":"a"}"#, r#"{"word":"b\n"}"#, r#"{"word":"c"}"#];
     assert_eq!(lines(&setup.complete()[0]), expected);
+}
+
+#[test]
+fn compressed_json_lines_are_read_back() {
+    let mut setup = Setup::new(FileFormat::Ndjson);
+    setup.config.compression = FileCompression::Gzip;
+    setup.config.roll_max_bytes = 20_000;
+    let mut sink = setup.sink(1);
+    for batch in 0..40 {
+        sink.write(&rows_of(numbers(batch * 1_000..batch * 1_000 + 1_000)))
+            .unwrap();
+    }
+    sink.flush().unwrap();
+    let files = setup.complete();
+    assert!(files.len() > 2, "{}", files.len());
+    let mut lines = Vec::new();
+    for path in files {
+        assert!(path.to_string_lossy().ends_with(".ndjson.gz"));
+        let text = BufReader::new(GzDecoder::new(File::open(path).unwrap()));
+        lines.extend(text.lines().map(Result::unwrap));
+    }
+    let expected: Vec<String> = (0..40_000).map(|n| format!(r#"{{"n":{n}}}"#)).collect();
+    assert_eq!(lines, expected);
+}
+
+#[test]
+fn parquet_is_compressed_as_configured() {
+    for (compression, expected) in [
+        (FileCompression::Zstd, "ZSTD"),
+        (FileCompression::None, "UNCOMPRESSED"),
+    ] {
+        let mut setup = Setup::new(FileFormat::Parquet);
+        setup.config.compression = compression;
+        let mut sink = setup.sink(1);
+        sink.write(&rows_of(numbers(0..1_000))).unwrap();
+        sink.flush().unwrap();
+        let file = File::open(&setup.complete()[0]).unwrap();
+        let reader = ParquetRecordBatchReaderBuilder::try_new(file).unwrap();
+        let column = reader.metadata().row_group(0).column(0);
+        assert!(format!("{:?}", column.compression()).starts_with(expected));
+        assert_eq!(read(&setup.complete()[0]), numbers(0..1_000));
+    }
 }
 
 #[test]
@@ -344,7 +387,7 @@ fn a_dropped_sink_takes_its_open_files_with_it() {
 fn a_directory_that_goes_away_is_an_error() {
     let setup = Setup::new(FileFormat::Parquet);
     let mut sink = setup.sink(1);
-    fs::remove_dir(&setup.config.directory).unwrap();
+    fs::remove_dir(&setup.config.path).unwrap();
     let error = sink.write(&rows_of(numbers(0..1))).unwrap_err();
     assert!(matches!(error, SinkError::Io { .. }), "{error}");
     assert!(error.to_string().contains("orders-"), "{error}");
@@ -534,10 +577,11 @@ fn the_parquet_check_agrees_with_the_writer() {
         let batch = RecordBatch::try_from_iter_with_nullable([("c", column, true)]).unwrap();
         let setup = Setup::new(FileFormat::Parquet);
         let output = Output::create(&setup.directory.path().join("x")).unwrap();
-        let written = parquet::Parquet::new(output, batch.schema_ref()).and_then(|mut file| {
-            file.write(&batch)?;
-            Box::new(file).finish()
-        });
+        let written = parquet::Parquet::new(output, batch.schema_ref(), FileCompression::Zstd)
+            .and_then(|mut file| {
+                file.write(&batch)?;
+                Box::new(file).finish()
+            });
         let checked = parquet::check(batch.schema_ref());
         assert_eq!(
             checked.is_ok(),

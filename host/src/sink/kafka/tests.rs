@@ -10,6 +10,7 @@ use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
 
 use super::*;
+use crate::config::{Codec, Properties, SecurityProtocol};
 use crate::sink::testing::{numbers, rows_of, words};
 
 const TOPIC: &str = "clean";
@@ -28,15 +29,20 @@ fn config(cluster: &Cluster, properties: &[(&str, &str)]) -> KafkaSinkConfig {
     KafkaSinkConfig {
         bootstrap_servers: cluster.bootstrap_servers(),
         topic: TOPIC.to_owned(),
-        properties: properties
-            .iter()
-            .map(|&(k, v)| (k.to_owned(), v.to_owned()))
-            .collect(),
+        compression_type: Codec::None,
+        serializer: Serializer::Json,
+        security_protocol: SecurityProtocol::Plaintext,
+        librdkafka: Properties(
+            properties
+                .iter()
+                .map(|&(k, v)| (k.to_owned(), v.to_owned()))
+                .collect(),
+        ),
     }
 }
 
 fn sink(cluster: &Cluster, properties: &[(&str, &str)]) -> KafkaSink {
-    KafkaSink::new(config(cluster, properties)).unwrap()
+    KafkaSink::new(&config(cluster, properties)).unwrap()
 }
 
 /// Waits for `expected` messages, and a while longer for those that should not be there.
@@ -94,7 +100,7 @@ fn eventually_durable(sink: &mut KafkaSink, writes: u64) {
 #[test]
 fn one_message_a_row_with_the_source_timestamp() {
     let cluster = cluster();
-    let mut sink = sink(&cluster, &[("compression.type", "zstd")]);
+    let mut sink = sink(&cluster, &[]);
     sink.write(&rows_of(words(&["a", "b"]))).unwrap();
     sink.write(&rows_of(words(&[]))).unwrap();
     sink.flush().unwrap();
@@ -106,6 +112,24 @@ fn one_message_a_row_with_the_source_timestamp() {
         (r#"{"word":"b"}"#.to_owned(), 1_001),
     ];
     assert_eq!(messages, expected);
+}
+
+#[test]
+fn every_codec_is_there() {
+    use Codec::{Gzip, Lz4, None, Snappy, Zstd};
+    let cluster = cluster();
+    let codecs = [None, Gzip, Snappy, Lz4, Zstd];
+    for (batch, codec) in (0..).zip(codecs) {
+        let compressed = KafkaSinkConfig {
+            compression_type: codec,
+            ..config(&cluster, &[])
+        };
+        let mut sink = KafkaSink::new(&compressed).unwrap();
+        sink.write(&rows_of(numbers(batch * 100..batch * 100 + 100)))
+            .unwrap();
+        sink.flush().unwrap();
+    }
+    assert_each_once(&cluster, 500);
 }
 
 #[test]
@@ -242,9 +266,34 @@ fn a_row_too_large_names_its_source() {
 #[test]
 fn refused_properties_are_an_error() {
     let cluster = cluster();
-    let refused = KafkaSink::new(config(&cluster, &[("acks", "some")]));
+    let refused = KafkaSink::new(&config(&cluster, &[("linger.ms", "some")]));
     assert_eq!(
         refused.err().map(|error| error.remedy()),
         Some(Remedy::Person)
     );
+}
+
+#[test]
+fn passed_through_properties_replace_nothing_that_weir_owns() {
+    let cluster = cluster();
+    let passed = [
+        ("acks", "0"),
+        ("enable.idempotence", "false"),
+        ("bootstrap.servers", "elsewhere:9092"),
+        ("compression.type", "gzip"),
+        ("security.protocol", "ssl"),
+        ("linger.ms", "7"),
+    ];
+    let client = client_config(&config(&cluster, &passed));
+    let brokers = cluster.bootstrap_servers();
+    for (name, value) in [
+        ("acks", "all"),
+        ("enable.idempotence", "true"),
+        ("bootstrap.servers", brokers.as_str()),
+        ("compression.type", "none"),
+        ("security.protocol", "plaintext"),
+        ("linger.ms", "7"),
+    ] {
+        assert_eq!(client.get(name), Some(value), "{name}");
+    }
 }

@@ -1,0 +1,183 @@
+//! Avro to columns: the built-in component, the same code natively, arrow-avro and
+//! apache-avro.
+
+use std::sync::Arc;
+
+use apache_avro::Schema as AvroSchema;
+use apache_avro::reader::datum::GenericDatumReader;
+use arrow_avro::reader::ReaderBuilder;
+use arrow_avro::schema::{
+    AvroSchema as ArrowAvroSchema, Fingerprint, FingerprintAlgorithm, SchemaStore,
+};
+use weir_avro::fixtures::{self, Fixture};
+use weir_guest::schemas as guest;
+
+use super::timing::{Way, measure};
+use super::{BenchError, Measurement};
+use crate::batch::{BatchBuilder, Capacity, MessageBatch, TopicPartition};
+use crate::plugin::{Deserializer, Limits, Plugin, PluginEngine};
+use crate::schemas::{Schema, SchemaError, SchemaSource, SchemaType};
+
+/// Messages in a batch.
+const ROWS: usize = 1_000;
+/// Of the data.
+const SEED: u64 = 7;
+/// The schema id in the messages.
+const ID: u32 = 1;
+
+/// Measures the three shapes: `flat` of 5 fields, `order` with a nested array, a union and an
+/// enum, and `wide` of 50 fields.
+///
+/// # Errors
+/// When one of the decoders fails.
+pub fn run(engine: &PluginEngine) -> Result<Vec<Measurement>, BenchError> {
+    let mut all = Vec::new();
+    for fixture in fixtures::all() {
+        all.extend(shape(engine, &fixture)?);
+    }
+    Ok(all)
+}
+
+fn shape(engine: &PluginEngine, fixture: &Fixture) -> Result<Vec<Measurement>, BenchError> {
+    let batch = batch(&fixture.datums(ROWS, SEED).map_err(BenchError::new)?);
+    let plugin = Plugin::load(engine, "avro").map_err(BenchError::new)?;
+    let schemas = Arc::new(OneSchema(fixture.schema.clone()));
+    let mut component = Deserializer::open(
+        &plugin,
+        &serde_json::json!({}),
+        Arc::clone(&schemas) as _,
+        Limits::default(),
+    )
+    .map_err(BenchError::new)?;
+    let mut native = weir_avro::Decoder::new();
+    let mut arrow = arrow_avro(&fixture.schema)?;
+    let schema = AvroSchema::parse_str(&fixture.schema).map_err(BenchError::new)?;
+    let apache = GenericDatumReader::builder(&schema)
+        .build()
+        .map_err(BenchError::new)?;
+
+    let name = |what: &str| format!("decode/{}/{what}", fixture.name);
+    let way = |what: &str, against: &str, run| Way {
+        name: name(what),
+        baseline: (what != against).then(|| name(against)),
+        records: ROWS,
+        run,
+    };
+    let values = &batch.values.column;
+    measure(vec![
+        way(
+            "component",
+            "apache-avro",
+            Box::new(|| {
+                let decoded = component.decode(&batch).map_err(BenchError::new)?;
+                expect_all(decoded.rows.iter().map(|rows| rows.rows.num_rows()).sum())
+            }),
+        ),
+        way(
+            "component's code, native",
+            "apache-avro",
+            Box::new(|| {
+                let decoded = native
+                    .decode_batch(&values.offsets, &values.bytes, None, &*schemas)
+                    .map_err(|error| BenchError::new(format!("{error:?}")))?;
+                expect_all(decoded.groups.iter().map(|group| group.len as usize).sum())
+            }),
+        ),
+        way(
+            "arrow-avro, native",
+            "apache-avro",
+            Box::new(|| {
+                for row in 0..ROWS {
+                    let message = values.get(row);
+                    if arrow.decode(message).map_err(BenchError::new)? != message.len() {
+                        return Err(BenchError::new("arrow-avro did not take the whole message"));
+                    }
+                }
+                let rows = arrow.flush().map_err(BenchError::new)?;
+                expect_all(rows.map_or(0, |rows| rows.num_rows()))
+            }),
+        ),
+        way(
+            "apache-avro",
+            "apache-avro",
+            Box::new(|| {
+                let mut decoded = 0;
+                for row in 0..ROWS {
+                    let mut datum = &values.get(row)[5..];
+                    std::hint::black_box(apache.read_value(&mut datum).map_err(BenchError::new)?);
+                    decoded += 1;
+                }
+                expect_all(decoded)
+            }),
+        ),
+    ])
+}
+
+fn expect_all(rows: usize) -> Result<(), BenchError> {
+    match rows {
+        ROWS => Ok(()),
+        _ => Err(BenchError::new(format!("{rows} rows of {ROWS} messages"))),
+    }
+}
+
+/// The messages in the Confluent wire format.
+pub(super) fn batch(datums: &[Vec<u8>]) -> MessageBatch {
+    let source = TopicPartition {
+        topic: "bench".into(),
+        partition: 0,
+    };
+    let mut builder = BatchBuilder::new(source, Capacity::default());
+    for (offset, datum) in (0..).zip(datums) {
+        let fits = builder.push(offset, offset, None, Some(&framed(datum)));
+        assert!(fits, "the benchmark's batches are small");
+    }
+    builder.finish()
+}
+
+pub(super) fn framed(datum: &[u8]) -> Vec<u8> {
+    let mut value = vec![0];
+    value.extend(ID.to_be_bytes());
+    value.extend(datum);
+    value
+}
+
+fn arrow_avro(schema: &str) -> Result<arrow_avro::reader::Decoder, BenchError> {
+    let mut store = SchemaStore::new_with_type(FingerprintAlgorithm::Id);
+    store
+        .set(Fingerprint::Id(ID), ArrowAvroSchema::new(schema.to_owned()))
+        .map_err(BenchError::new)?;
+    ReaderBuilder::new()
+        .with_batch_size(ROWS)
+        .with_writer_schema_store(store)
+        .with_active_fingerprint(Fingerprint::Id(ID))
+        .build_decoder()
+        .map_err(BenchError::new)
+}
+
+/// A schema by every id.
+#[derive(Debug)]
+pub(super) struct OneSchema(pub(super) String);
+
+impl SchemaSource for OneSchema {
+    fn by_id(&self, _: u32) -> Result<Schema, SchemaError> {
+        Ok(Schema {
+            schema_type: SchemaType::Avro,
+            text: self.0.clone(),
+            references: Vec::new(),
+        })
+    }
+
+    fn latest(&self, _: &str) -> Result<Schema, SchemaError> {
+        self.by_id(ID)
+    }
+}
+
+impl weir_avro::SchemaLookup for OneSchema {
+    fn by_id(&self, _: u32) -> Result<guest::Schema, guest::SchemaError> {
+        Ok(guest::Schema {
+            schema_type: guest::SchemaType::Avro,
+            text: self.0.clone(),
+            references: Vec::new(),
+        })
+    }
+}

@@ -1,0 +1,325 @@
+//! The loop that polls, and what it does with each event.
+
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::time::{Duration, Instant};
+
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::RDKafkaErrorCode;
+use rdkafka::topic_partition_list::Offset;
+
+use super::lists::list;
+use super::{Links, SourceError, SourcedBatch};
+use crate::batch::{MessageBatch, TopicPartition};
+use crate::config::{SourceConfig, StopMode};
+use crate::kafka::LoggingContext;
+use crate::kafka::batching::{BatchLimits, Filling, MessageParts};
+use crate::kafka::native::{Event, EventQueue, Message};
+use crate::kafka::offsets::Offsets;
+
+/// How long one look at the event queue takes at most.
+pub(super) const POLL_MAX: Duration = Duration::from_millis(100);
+/// Messages taken between two looks at everything else.
+const MESSAGES_PER_ROUND: usize = 1024;
+/// How often a passing error that goes on is logged.
+const COMPLAINT_INTERVAL: Duration = Duration::from_secs(10);
+
+pub(super) struct Reader<'c> {
+    pub(super) consumer: &'c BaseConsumer<LoggingContext>,
+    pub(super) queue: EventQueue<'c>,
+    pub(super) config: &'c SourceConfig,
+    pub(super) limits: BatchLimits,
+    pub(super) links: Links,
+    /// Those assigned.
+    pub(super) partitions: Vec<Partition>,
+    /// From topic handle and partition number to an index of `partitions`; forgotten at
+    /// each rebalance.
+    pub(super) lookup: HashMap<(usize, i32), usize>,
+    /// Partitions that were assigned before: `startup.mode` is for the first time.
+    pub(super) seen: HashSet<TopicPartition>,
+    /// Where bounded reading ends, fixed when a partition is first assigned.
+    pub(super) stops: HashMap<TopicPartition, i64>,
+    pub(super) assignments: u64,
+    pub(super) offsets: Offsets,
+    /// Cut, and not handed on yet.
+    pub(super) outbox: VecDeque<SourcedBatch>,
+    pub(super) blocked_since: Option<Instant>,
+    pub(super) paused: bool,
+    pub(super) next_commit: Instant,
+    pub(super) next_cut: Option<Instant>,
+    pub(super) next_refresh: Option<Instant>,
+    pub(super) subscribed: Vec<String>,
+    /// The passing errors that were logged lately, and when.
+    pub(super) complaints: Vec<(RDKafkaErrorCode, Instant)>,
+}
+
+pub(super) struct Partition {
+    pub(super) source: TopicPartition,
+    pub(super) assignment: u64,
+    pub(super) filling: Filling,
+    /// Bounded reading ends here.
+    pub(super) stop_at: Option<i64>,
+    pub(super) finished: bool,
+}
+
+impl Reader<'_> {
+    pub(super) fn read(&mut self) -> Result<(), SourceError> {
+        // Between a revocation and the assignment that follows it, having no partitions
+        // does not mean to be through with them.
+        let mut assigned = false;
+        while !self.links.stop.is_requested() {
+            self.take_reports();
+            let now = Instant::now();
+            self.commit_if_due(now);
+            self.refresh_topics(now)?;
+            if !self.hand_on(now)? && !self.paused {
+                continue;
+            }
+            for round in 0..MESSAGES_PER_ROUND {
+                let timeout = if round == 0 {
+                    self.patience(now)
+                } else {
+                    Duration::ZERO
+                };
+                match self.queue.poll(timeout) {
+                    None => break,
+                    Some(Event::Message(message)) => self.take(&message, now),
+                    Some(other) => {
+                        match other {
+                            Event::Assign(_) => assigned = true,
+                            Event::Revoke(_) => assigned = false,
+                            _ => {}
+                        }
+                        self.handle(other)?;
+                        break;
+                    }
+                }
+                if !self.outbox.is_empty() {
+                    break;
+                }
+            }
+            self.cut_if_due(Instant::now());
+            let bounded = self.config.stop_mode == StopMode::Latest;
+            if bounded
+                && assigned
+                && self.outbox.is_empty()
+                && self.partitions.iter().all(|p| p.finished)
+            {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// How long to wait for an event when there is none.
+    pub(super) fn patience(&self, now: Instant) -> Duration {
+        let due = [Some(self.next_commit), self.next_cut]
+            .into_iter()
+            .flatten()
+            .min();
+        let due = due.map_or(POLL_MAX, |due| due.saturating_duration_since(now));
+        if self.outbox.is_empty() {
+            due.min(POLL_MAX)
+        } else {
+            Duration::from_millis(10)
+        }
+    }
+
+    pub(super) fn take(&mut self, message: &Message, now: Instant) {
+        let key = (message.topic_handle(), message.partition());
+        let index = match self.lookup.get(&key) {
+            Some(index) => *index,
+            None => {
+                let topic = message.topic();
+                let found = self
+                    .partitions
+                    .iter()
+                    .position(|p| p.source.partition == key.1 && *p.source.topic == *topic);
+                // A message of a partition that was just given up: its next owner has it.
+                let Some(index) = found else { return };
+                self.lookup.insert(key, index);
+                index
+            }
+        };
+        let partition = &mut self.partitions[index];
+        let offset = message.offset();
+        if partition.stop_at.is_some_and(|stop| offset >= stop) {
+            self.finish_partition(index);
+            return;
+        }
+        let parts = MessageParts {
+            offset,
+            timestamp: message.timestamp(),
+            key: message.key(),
+            value: message.value(),
+        };
+        let (outbox, offsets, assignment) =
+            (&mut self.outbox, &mut self.offsets, partition.assignment);
+        partition.filling.push(
+            &self.limits,
+            now,
+            &parts,
+            |each| message.headers(each),
+            |batch| post(outbox, offsets, batch, assignment),
+        );
+        let is_last = partition.stop_at == Some(offset + 1);
+        if let Some(due) = partition.filling.due(&self.limits) {
+            self.next_cut = Some(self.next_cut.map_or(due, |next| next.min(due)));
+        }
+        if is_last {
+            self.finish_partition(index);
+        }
+    }
+
+    pub(super) fn handle(&mut self, event: Event) -> Result<(), SourceError> {
+        match event {
+            Event::Message(message) => self.take(&message, Instant::now()),
+            Event::EndOfPartition {
+                topic,
+                partition,
+                offset,
+            } => self.end_of_partition(&topic, partition, offset),
+            Event::Assign(partitions) => self.assign(&partitions)?,
+            Event::Revoke(partitions) => self.revoke(&partitions)?,
+            Event::Committed(Ok(offsets)) => self.offsets.confirmed(&offsets),
+            Event::Committed(Err(code)) => {
+                tracing::warn!("offsets were not committed, and will be tried again: {code}");
+                self.offsets.commit_failed();
+            }
+            Event::Error {
+                code,
+                text,
+                partition,
+                fatal,
+            } => self.error(code, text, partition, fatal)?,
+            Event::Other => {}
+        }
+        Ok(())
+    }
+
+    pub(super) fn end_of_partition(&mut self, topic: &str, number: i32, offset: i64) {
+        let found = self
+            .partitions
+            .iter()
+            .position(|p| p.source.partition == number && *p.source.topic == *topic);
+        let Some(index) = found else { return };
+        let partition = &mut self.partitions[index];
+        // Whoever is slow should not wait for a batch to fill that has nothing to fill it.
+        if let Some(batch) = partition.filling.cut() {
+            post(
+                &mut self.outbox,
+                &mut self.offsets,
+                batch,
+                partition.assignment,
+            );
+        }
+        let source = partition.source.clone();
+        let finished = partition.stop_at.is_some_and(|stop| offset >= stop);
+        self.offsets.skipped_to(&source, offset);
+        self.links
+            .progress
+            .update(&source, |p| p.position = p.position.max(offset));
+        if finished {
+            self.finish_partition(index);
+        }
+    }
+
+    pub(super) fn finish_partition(&mut self, index: usize) {
+        let partition = &mut self.partitions[index];
+        if let Some(batch) = partition.filling.cut() {
+            post(
+                &mut self.outbox,
+                &mut self.offsets,
+                batch,
+                partition.assignment,
+            );
+        }
+        if !partition.finished {
+            partition.finished = true;
+            let only = list([(&partition.source, Offset::Invalid)]);
+            if let Err(error) = self.consumer.pause(&only) {
+                tracing::debug!("pausing {}, which is through: {error}", partition.source);
+            }
+        }
+    }
+
+    pub(super) fn error(
+        &mut self,
+        code: RDKafkaErrorCode,
+        text: String,
+        partition: Option<(String, i32)>,
+        fatal: bool,
+    ) -> Result<(), SourceError> {
+        match code {
+            RDKafkaErrorCode::AutoOffsetReset => {
+                let at = partition.map_or_else(String::new, |(topic, number)| {
+                    format!("{topic}[{number}]: ")
+                });
+                Err(SourceError::Fatal {
+                    code,
+                    text: format!(
+                        "{at}{text}: messages were deleted before they were read, or the topic was made anew. To \
+                         accept the loss, set startup.mode to earliest or latest for one run"
+                    ),
+                })
+            }
+            RDKafkaErrorCode::UnknownTopicOrPartition
+            | RDKafkaErrorCode::UnknownTopic
+            | RDKafkaErrorCode::UnknownPartition
+                if self.config.stop_mode == StopMode::Latest =>
+            {
+                Err(SourceError::NoTopic(self.subscribed.join(", ")))
+            }
+            RDKafkaErrorCode::TopicAuthorizationFailed
+            | RDKafkaErrorCode::GroupAuthorizationFailed
+            | RDKafkaErrorCode::Authentication => Err(SourceError::Fatal { code, text }),
+            _ if fatal => Err(SourceError::Fatal { code, text }),
+            _ => {
+                // librdkafka says so with each attempt, many times a second.
+                let now = Instant::now();
+                self.complaints
+                    .retain(|(_, said)| now.duration_since(*said) < COMPLAINT_INTERVAL);
+                if !self.complaints.iter().any(|(known, _)| *known == code) {
+                    self.complaints.push((code, now));
+                    tracing::warn!("{text} ({code}); still trying");
+                }
+                Ok(())
+            }
+        }
+    }
+
+    pub(super) fn cut_if_due(&mut self, now: Instant) {
+        if self.next_cut.is_none_or(|due| now < due) {
+            return;
+        }
+        self.next_cut = None;
+        for partition in &mut self.partitions {
+            match partition.filling.due(&self.limits) {
+                Some(due) if due <= now => {
+                    if let Some(batch) = partition.filling.cut() {
+                        post(
+                            &mut self.outbox,
+                            &mut self.offsets,
+                            batch,
+                            partition.assignment,
+                        );
+                    }
+                }
+                Some(due) => self.next_cut = Some(self.next_cut.map_or(due, |next| next.min(due))),
+                None => {}
+            }
+        }
+    }
+}
+
+/// Puts a batch where it is handed on from.
+fn post(
+    outbox: &mut VecDeque<SourcedBatch>,
+    offsets: &mut Offsets,
+    batch: MessageBatch,
+    assignment: u64,
+) {
+    if let Some(last) = batch.offsets.last() {
+        offsets.sent(&batch.source, last + 1);
+    }
+    outbox.push_back(SourcedBatch { batch, assignment });
+}
