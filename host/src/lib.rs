@@ -15,7 +15,7 @@
 //! The modules, in the order in which data meets them: [`config`] says what to do; [`kafka`]
 //! makes [`batch`]es; [`plugin`]s make [`rows`] of them, with [`schemas`]; [`sink`]s take those;
 //! [`pipeline`] joins the threads, [`progress`] counts, [`stop`] ends. [`cli`], [`demo`] and
-//! [`bench`] use all of it.
+//! [`mod@bench`] use all of it.
 //!
 //! A plug-in can be used without Kafka:
 //!

@@ -63,7 +63,7 @@
 //! A plug-in has no clock, files, network or random numbers. It has [`log`],
 //! [`metrics`] and [`schemas`], and what a batch brings. If it panics, the message
 //! is logged; the host throws the instance away, finds the message at fault,
-//! dead-letters it and goes on with a new instance.
+//! reports it as bad and goes on with a new instance.
 
 pub mod bindings;
 

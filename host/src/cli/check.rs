@@ -1,13 +1,11 @@
 //! `weir check`.
 
 use std::path::Path;
-use std::sync::Arc;
 
 use indicatif::MultiProgress;
 
-use super::{CliError, log, wiring};
-use crate::config::{PipelineConfig, SinkConfig, Topics};
-use crate::plugin::{ConsumerInterceptor, Deserializer};
+use super::{CliError, log, show, wiring};
+use crate::config::PipelineConfig;
 
 #[expect(clippy::print_stdout, reason = "the command's answer")]
 pub(super) fn check(file: &Path) -> Result<(), CliError> {
@@ -16,33 +14,51 @@ pub(super) fn check(file: &Path) -> Result<(), CliError> {
     config.check_files().map_err(CliError::config)?;
     let plugins = wiring::plugins(&config, &wiring::engine()?)?;
     let schemas = wiring::schemas(&config.schemas)?;
-    for (plugin, options) in &plugins.interceptors {
-        ConsumerInterceptor::open(plugin, options, Arc::clone(&schemas), plugins.limits)
-            .map_err(CliError::config)?;
-    }
-    let (plugin, options) = &plugins.deserializer;
-    Deserializer::open(plugin, options, schemas, plugins.limits).map_err(CliError::config)?;
+    wiring::try_options(&config, &plugins, &schemas)?;
 
-    let topics = match &config.source.topics {
-        Topics::Names(names) => names.join(", "),
-        Topics::Pattern(pattern) => format!("all that match {}", pattern.pattern),
-    };
-    let sink = match &config.sink {
-        SinkConfig::Stdout => "standard output".to_owned(),
-        SinkConfig::File(file) => {
-            format!("{} files in {}", file.format.as_str(), file.path.display())
-        }
-        SinkConfig::Kafka(kafka) => format!("topic {}", kafka.topic),
-    };
     println!(
-        "{} is right: {topics} at {}",
+        "{} is right: {}",
         file.display(),
-        config.source.bootstrap_servers
+        show::source(&config.source)
     );
     for (plugin, _) in plugins.interceptors.iter().chain([&plugins.deserializer]) {
         let about = plugin.description();
         println!("  ─► {} {} ({})", about.name, about.version, plugin.kind());
     }
-    println!("  ─► {sink}");
+    println!("  ─► {}", show::sink(&config.sink));
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::plugin::PluginEngine;
+    use crate::schemas::{FileSource, SchemaSource};
+
+    #[test]
+    fn the_options_in_examples_are_right() {
+        let env = |name: &str| match name {
+            "SCHEMA_REGISTRY" => Some("http://localhost:8081".to_owned()),
+            _ => Some("localhost:9092".to_owned()),
+        };
+        let engine = PluginEngine::new(None).unwrap();
+        for example in [
+            "orders-stdout.yaml",
+            "earthquakes/pipeline.yaml",
+            "earthquakes/parquet.yaml",
+        ] {
+            let file = Path::new(env!("CARGO_MANIFEST_DIR"))
+                .join("../examples")
+                .join(example);
+            let config = PipelineConfig::load(&file, &env).unwrap();
+            let schemas: Arc<dyn SchemaSource> = Arc::new(FileSource::open(&[]).unwrap());
+            let tried = wiring::plugins(&config, &engine)
+                .and_then(|plugins| wiring::try_options(&config, &plugins, &schemas));
+            if let Err(CliError::Config(error) | CliError::Failed(error)) = tried {
+                panic!("{error}");
+            }
+        }
+    }
 }

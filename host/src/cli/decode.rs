@@ -10,8 +10,9 @@ use indicatif::MultiProgress;
 
 use super::{CliError, log, show, wiring};
 use crate::batch::{BatchBuilder, Capacity, TopicPartition};
-use crate::config::{Location, RegistryConfig, SchemaFile, SchemaName, SchemasConfig};
+use crate::config::{Location, RegistryConfig, SchemaFile, SchemaName};
 use crate::plugin::{Deserializer, Limits, Plugin};
+use crate::schemas::{FileSource, RegistrySource, Schema, SchemaError, SchemaSource};
 use crate::sink::{Sink, SinkError, stdout};
 
 /// One request to a registry.
@@ -28,7 +29,7 @@ pub(super) struct DecodeArgs {
     /// The plug-in's options, as a JSON object
     #[arg(long, default_value = "{}")]
     options: String,
-    /// A schema that the plug-in may ask for by id: ID=FILE, more than once
+    /// A schema that the plug-in may ask for, in an .avsc, .proto or .json file; more than once
     #[arg(long, value_name = "ID=FILE", conflicts_with = "registry")]
     schema: Vec<String>,
     /// A schema registry that the plug-in may ask
@@ -58,10 +59,9 @@ pub(super) fn decode(args: &DecodeArgs) -> Result<(), CliError> {
         })?;
     let payloads = payloads(args)?;
     let plugin = Plugin::load(&wiring::engine()?, &args.plugin).map_err(CliError::config)?;
-    let schemas = wiring::schemas(&schemas(args)?)?;
-    let mut deserializer =
-        Deserializer::open(&plugin, &options, Arc::clone(&schemas), Limits::default())
-            .map_err(CliError::config)?;
+    let schemas = schemas(args)?;
+    let mut deserializer = Deserializer::open(&plugin, &options, schemas, Limits::default())
+        .map_err(CliError::config)?;
 
     let mut sink = stdout::stdout();
     let mut bad = 0;
@@ -170,36 +170,56 @@ fn hex(text: &str) -> Result<Vec<u8>, String> {
         .collect()
 }
 
-fn schemas(args: &DecodeArgs) -> Result<SchemasConfig, CliError> {
+fn schemas(args: &DecodeArgs) -> Result<Arc<dyn SchemaSource>, CliError> {
     if let Some(url) = &args.registry {
-        let request_timeout = REGISTRY_TIMEOUT;
-        return Ok(SchemasConfig::Registry(RegistryConfig {
+        if !url.starts_with("http://") && !url.starts_with("https://") {
+            let text = format!("--registry: write {url} with http:// or https://");
+            return Err(CliError::Config(text));
+        }
+        return Ok(Arc::new(RegistrySource::new(&RegistryConfig {
             url: url.clone(),
             user_info: None,
-            request_timeout,
-        }));
+            request_timeout: REGISTRY_TIMEOUT,
+        })));
     }
-    let file = |given: &String| {
-        let (name, path) = given.split_once('=').ok_or(CliError::Config(format!(
-            "--schema: {given} is not ID=FILE"
-        )))?;
-        let name = name
-            .parse()
-            .map_or_else(|_| SchemaName::Subject(name.to_owned()), SchemaName::Id);
-        Ok(SchemaFile {
-            name,
-            path: path.into(),
-            declared: Location::default(),
-        })
-    };
-    match args
-        .schema
-        .iter()
-        .map(file)
-        .collect::<Result<Vec<_>, CliError>>()?
-    {
-        files if files.is_empty() => Ok(SchemasConfig::None),
-        files => Ok(SchemasConfig::Files(files)),
+    if args.schema.is_empty() {
+        return Ok(Arc::new(NoSchemas));
+    }
+    let files = args.schema.iter().map(|given| schema_file(given));
+    let source = FileSource::open(&files.collect::<Result<Vec<_>, _>>()?)
+        .map_err(|error| CliError::Config(format!("--schema: {error}")))?;
+    Ok(Arc::new(source))
+}
+
+fn schema_file(given: &str) -> Result<SchemaFile, CliError> {
+    let (name, path) = given.split_once('=').ok_or_else(|| {
+        CliError::Config(format!(
+            "--schema: {given} is not ID=FILE, such as 1={given}"
+        ))
+    })?;
+    let name = name
+        .parse()
+        .map_or_else(|_| SchemaName::Subject(name.to_owned()), SchemaName::Id);
+    Ok(SchemaFile {
+        name,
+        path: path.into(),
+        declared: Location::default(),
+    })
+}
+
+/// For a command line that names no schemas.
+struct NoSchemas;
+
+impl SchemaSource for NoSchemas {
+    fn by_id(&self, id: u32) -> Result<Schema, SchemaError> {
+        let message = format!("give it by --schema {id}=FILE, or a registry by --registry URL");
+        Err(SchemaError::Refused(message))
+    }
+
+    fn latest(&self, subject: &str) -> Result<Schema, SchemaError> {
+        let message =
+            format!("give it by --schema {subject}=FILE, or a registry by --registry URL");
+        Err(SchemaError::Refused(message))
     }
 }
 

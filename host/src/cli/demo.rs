@@ -73,6 +73,7 @@ pub(super) fn demo(args: &DemoArgs) -> Result<(), CliError> {
         let rate = args.rate.unwrap_or(if watched { WATCHED_RATE } else { 0 });
         move || publisher::publish(&brokers, TOPIC, partitions, &messages, rate, &stop)
     });
+    let pipeline_started = started.elapsed();
     let running = pipeline::start(&config, parts).map_err(CliError::config)?;
     let (stop, progress) = (running.stopper(), running.progress());
     signals::heed(stop.clone()).map_err(CliError::failed)?;
@@ -118,7 +119,11 @@ pub(super) fn demo(args: &DemoArgs) -> Result<(), CliError> {
     outcome.map_err(CliError::failed)?;
     show::note(&format!(
         "{}; first row after {:.2} s",
-        show::summary(&config.name, &progress, seen.span()),
+        show::summary(
+            &config.name,
+            &progress,
+            seen.last_row().saturating_sub(pipeline_started)
+        ),
         seen.first_row().unwrap_or_default().as_secs_f64(),
     ));
     if handled(&progress) < total as u64 && !interrupted {

@@ -39,12 +39,21 @@ pub(super) fn inspect(reference: &str, as_json: bool) -> Result<(), CliError> {
     println!("{} {}: {}", about.name, about.version, about.summary);
     println!("  kind     {}", plugin.kind());
     println!("  world    {}", plugin.kind().world());
-    println!("  asks for {}", interfaces(plugin.imports()));
+    println!("  asks for {}", interfaces(&rights(plugin.imports())));
     println!("  exports  {}", interfaces(plugin.exports()));
     println!("  digest   sha256:{}", plugin.digest());
     println!("  size     {}", HumanBytes(plugin.size() as u64));
     print!("{}", options(&schema));
     Ok(())
+}
+
+/// The imports that do something. The others are the types of the contract.
+fn rights(imports: &[String]) -> Vec<String> {
+    let types = ["types", "messages", "rows", "interception"]
+        .map(|name| format!("weir:connector/{name}@0.1.0"));
+    let mut imports = imports.to_vec();
+    imports.retain(|name| !types.contains(name));
+    imports
 }
 
 fn interfaces(names: &[String]) -> String {

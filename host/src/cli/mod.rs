@@ -33,7 +33,7 @@ A pipeline file can be as short as this:
     bootstrap.servers: localhost:9092
     topics: [orders]
   schema.registry.url: http://localhost:8081
-  deserializer: { value: { plugin: avro } }
+  deserializer: avro
 
 Exit codes:
   0    done, or stopped as asked
@@ -42,7 +42,7 @@ Exit codes:
   130  ended by a second Ctrl-C or SIGTERM, without waiting for what was under way
 
 Environment:
-  WEIR_LOG        what to log: error, warn (the default), info, debug, or as in `weir=debug,kafka=info`
+  WEIR_LOG        what to log: error, warn (the default), info, debug, or weir=debug,kafka=info
   WEIR_CACHE_DIR  where compiled plug-ins are kept, in place of the user's cache directory";
 
 /// Kafka topics through sandboxed WebAssembly plug-ins, to rows, files and topics.
@@ -77,7 +77,7 @@ enum Command {
     /// Watch real records flow through a plug-in; needs neither Kafka nor Java nor a network
     ///
     /// Starts a broker inside this process, publishes a week of earthquakes as Avro, and runs
-    /// examples/earthquakes.yaml on it. Ends by itself.
+    /// examples/earthquakes/pipeline.yaml on it. Ends by itself.
     Demo(demo::DemoArgs),
     /// Measure weir on this machine
     ///

@@ -24,6 +24,14 @@ pub(super) fn run(file: &Path, workers: Option<usize>) -> Result<(), CliError> {
     let started = Instant::now();
     let running = pipeline::start(&config, parts).map_err(CliError::config)?;
     signals::heed(running.stopper()).map_err(CliError::failed)?;
+    if stderr().is_terminal() {
+        show::note(&format!(
+            "{}: {} ─► {}; Ctrl-C to stop",
+            config.name,
+            show::source(&config.source),
+            show::sink(&config.sink)
+        ));
+    }
 
     let progress = running.progress();
     let bar = bar(&config).map(|bar| bars.add(bar));

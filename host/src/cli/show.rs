@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use indicatif::{HumanBytes, HumanCount};
 
+use crate::config::{SinkConfig, SourceConfig, Topics};
 use crate::progress::Progress;
 
 /// A line on standard error.
@@ -22,6 +23,26 @@ pub(super) fn error(text: &str) {
         "error"
     };
     let _ = writeln!(stderr, "{label}: {text}");
+}
+
+/// What a pipeline reads.
+pub(super) fn source(source: &SourceConfig) -> String {
+    let topics = match &source.topics {
+        Topics::Names(names) => names.join(", "),
+        Topics::Pattern(pattern) => format!("all that match {}", pattern.pattern),
+    };
+    format!("{topics} at {}", source.bootstrap_servers)
+}
+
+/// Where a pipeline writes.
+pub(super) fn sink(sink: &SinkConfig) -> String {
+    match sink {
+        SinkConfig::Stdout => "standard output".to_owned(),
+        SinkConfig::File(file) => {
+            format!("{} files in {}", file.format.as_str(), file.path.display())
+        }
+        SinkConfig::Kafka(kafka) => format!("topic {}", kafka.topic),
+    }
 }
 
 /// What came of a run, in one line.

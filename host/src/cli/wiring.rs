@@ -6,9 +6,11 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use super::CliError;
-use crate::config::{PipelineConfig, PluginConfig, PluginRef, SchemasConfig, SinkConfig};
+use crate::config::{
+    ConfigError, PipelineConfig, PluginConfig, PluginRef, Problem, SchemasConfig, SinkConfig,
+};
 use crate::pipeline::{Parts, Plugins, default_workers};
-use crate::plugin::{Limits, Plugin, PluginEngine};
+use crate::plugin::{ConsumerInterceptor, Deserializer, Limits, Plugin, PluginEngine};
 use crate::schemas::{self, SchemaSource};
 use crate::sink::file::FileSink;
 use crate::sink::kafka::KafkaSink;
@@ -53,15 +55,38 @@ fn load(
         PluginRef::BuiltIn(name) => Plugin::load(engine, name),
         PluginRef::Path(path) => Plugin::load_file(engine, path),
     };
-    let at = &config.declared;
-    let plugin =
-        plugin.map_err(|error| CliError::Config(format!("{}:{}: {error}", at.file, at.line)))?;
+    let plugin = plugin.map_err(|error| at(config, error))?;
     Ok((plugin, config.options.clone()))
+}
+
+/// Opens each plug-in once, so that what it says of its options is shown at its line.
+pub(super) fn try_options(
+    config: &PipelineConfig,
+    plugins: &Plugins,
+    schemas: &Arc<dyn SchemaSource>,
+) -> Result<(), CliError> {
+    for ((plugin, options), declared) in plugins.interceptors.iter().zip(&config.interceptors) {
+        ConsumerInterceptor::open(plugin, options, Arc::clone(schemas), plugins.limits)
+            .map_err(|error| at(declared, error))?;
+    }
+    let (plugin, options) = &plugins.deserializer;
+    Deserializer::open(plugin, options, Arc::clone(schemas), plugins.limits)
+        .map_err(|error| at(&config.deserializer.value, error))?;
+    Ok(())
+}
+
+/// An error of a plug-in, at its place in the pipeline file.
+fn at(plugin: &PluginConfig, error: impl std::fmt::Display) -> CliError {
+    CliError::config(ConfigError {
+        location: plugin.declared.clone(),
+        key: String::new(),
+        problem: Problem::Invalid(error.to_string()),
+    })
 }
 
 /// Opens the source of schemas.
 pub(super) fn schemas(config: &SchemasConfig) -> Result<Arc<dyn SchemaSource>, CliError> {
-    schemas::open(config).map_err(CliError::config)
+    schemas::open(config).map_err(|error| CliError::Config(format!("schema.files: {error}")))
 }
 
 /// Opens the sink.
@@ -84,10 +109,12 @@ fn random() -> u32 {
 
 /// All parts of a pipeline.
 pub(super) fn parts(config: &PipelineConfig, workers: Option<usize>) -> Result<Parts, CliError> {
-    let engine = engine()?;
+    let plugins = plugins(config, &engine()?)?;
+    let schemas = schemas(&config.schemas)?;
+    try_options(config, &plugins, &schemas)?;
     Ok(Parts {
-        plugins: plugins(config, &engine)?,
-        schemas: schemas(&config.schemas)?,
+        plugins,
+        schemas,
         sink: sink(config)?,
         workers: workers.unwrap_or_else(default_workers),
     })

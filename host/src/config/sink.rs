@@ -58,7 +58,7 @@ pub struct KafkaSinkConfig {
 choice! {
     /// Formats of files.
     pub enum FileFormat {
-        /// JSON lines; see [`json`](crate::sink::json) for the values.
+        /// JSON lines, one object a row.
         Ndjson = "ndjson",
         /// The Arrow IPC file format, also known as Feather version 2. Dictionaries are written
         /// as their values, since a file can have only one dictionary for each column.

@@ -22,7 +22,7 @@ pub struct FileSource {
 #[derive(Debug, thiserror::Error)]
 pub enum FileSourceError {
     /// It is not there, may not be read, or is not text: correct the path or the file.
-    #[error("schema.files: cannot read {}: {source}", path.display())]
+    #[error("cannot read {}: {source}", path.display())]
     Read {
         /// The file.
         path: PathBuf,
@@ -30,13 +30,13 @@ pub enum FileSourceError {
         source: io::Error,
     },
     /// Its extension tells no language: rename it to end in `.avsc`, `.proto` or `.json`.
-    #[error("schema.files: {} does not end in .avsc, .proto or .json", path.display())]
+    #[error("{} does not end in .avsc, .proto or .json", path.display())]
     Extension {
         /// The file.
         path: PathBuf,
     },
     /// It ends in `.avsc` or `.json` and is not JSON: correct it.
-    #[error("schema.files: {} is not JSON: {source}", path.display())]
+    #[error("{} is not JSON: {source}", path.display())]
     Json {
         /// The file.
         path: PathBuf,
@@ -182,19 +182,19 @@ mod tests {
         let missing = open_path(SchemaName::Id(1), PathBuf::from("/nowhere/a.avsc"));
         assert_eq!(
             missing.unwrap_err(),
-            "schema.files: cannot read /nowhere/a.avsc: No such file or directory (os error 2)"
+            "cannot read /nowhere/a.avsc: No such file or directory (os error 2)"
         );
         assert_eq!(
             open("a.avsc", b"{\n  \"type\":\n").unwrap_err(),
-            "schema.files: DIR/a.avsc is not JSON: EOF while parsing a value at line 3 column 0"
+            "DIR/a.avsc is not JSON: EOF while parsing a value at line 3 column 0"
         );
         assert_eq!(
             open("a.txt", b"{}").unwrap_err(),
-            "schema.files: DIR/a.txt does not end in .avsc, .proto or .json"
+            "DIR/a.txt does not end in .avsc, .proto or .json"
         );
         assert_eq!(
             open("a.proto", b"\xff").unwrap_err(),
-            "schema.files: cannot read DIR/a.proto: stream did not contain valid UTF-8"
+            "cannot read DIR/a.proto: stream did not contain valid UTF-8"
         );
     }
 }

@@ -45,12 +45,9 @@ impl Seen {
         self.recent().first_row
     }
 
-    /// From the first row to the last.
-    pub(super) fn span(&self) -> Duration {
-        let recent = self.recent();
-        recent
-            .last_row
-            .saturating_sub(recent.first_row.unwrap_or_default())
+    /// From the start of the command to the last row.
+    pub(super) fn last_row(&self) -> Duration {
+        self.recent().last_row
     }
 
     fn recent(&self) -> std::sync::MutexGuard<'_, Recent> {
@@ -234,7 +231,8 @@ fn line(row: &[u8]) -> String {
         .map_or("   ?".to_owned(), |m| format!("{m:>4.1}"));
     let depth = row["location"]["depth_km"]
         .as_f64()
-        .map_or("?".to_owned(), |d| format!("{d:.0}"));
+        // Adding zero takes the sign off a depth that rounds to -0.
+        .map_or("?".to_owned(), |d| format!("{:.0}", d.round() + 0.0));
     let when = text("occurred_at").replace('T', " ");
     format!(
         "{}  magnitude {magnitude} {:5}  {depth:>4} km deep  {}",
