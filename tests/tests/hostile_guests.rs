@@ -431,7 +431,9 @@ fn files_that_are_no_plug_ins_are_refused_with_what_is_missing() {
             .finish()
             .with_code(2);
         assert!(
-            check.stderr.starts_with("error: pipeline.yaml:2: ")
+            check
+                .stderr
+                .starts_with("error: pipeline.yaml:2:15: ./plugin.wasm: ")
                 && check.stderr.contains(&expected),
             "{expected}\n{}",
             check.stderr
@@ -462,9 +464,9 @@ fn an_interceptor_is_not_taken_for_a_deserializer() {
     );
     let by_path = check("{ value: { plugin: ./drop.wasm, options: { name: x } } }");
     assert!(
-        by_path.ends_with(
-            "drop.wasm is a consumer interceptor, and a deserializer is needed here: it exports \
-             `weir:connector/consumer-interceptor@0.1.0`, not `weir:connector/deserializer@0.1.0`\n"
+        by_path.starts_with(
+            "error: pipeline.yaml:2:34: ./drop.wasm is a consumer interceptor, and a deserializer is needed here: \
+             it exports `weir:connector/consumer-interceptor@0.1.0`, not `weir:connector/deserializer@0.1.0`\n"
         ),
         "{by_path}"
     );
