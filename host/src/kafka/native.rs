@@ -19,13 +19,14 @@ use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
 use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::topic_partition_list::Offset;
 
-use crate::batch::TimestampType;
+use crate::batch::{TimestampType, TopicPartition};
 
 /// The queue on which a consumer gets everything: messages, rebalances, errors.
 ///
 /// Whoever polls this must not call `BaseConsumer::poll` as well.
 pub(super) struct EventQueue<'c> {
     queue: *mut ffi::rd_kafka_queue_t,
+    client: *mut ffi::rd_kafka_t,
     /// The queue must not outlive its client.
     _client: PhantomData<&'c ()>,
 }
@@ -44,8 +45,8 @@ pub(super) enum Event {
     Assign(TopicPartitionList),
     /// Partitions to be given up.
     Revoke(TopicPartitionList),
-    /// The outcome of an asynchronous commit that failed.
-    CommitFailed(RDKafkaErrorCode),
+    /// The outcome of an [`EventQueue::commit`]: what the group has now, or the first error.
+    Committed(Result<Vec<(TopicPartition, i64)>, RDKafkaErrorCode>),
     /// Anything that went wrong; librdkafka goes on trying unless `fatal`.
     Error {
         code: RDKafkaErrorCode,
@@ -60,12 +61,14 @@ pub(super) enum Event {
 impl<'c> EventQueue<'c> {
     /// The queue of this consumer, which must have a `group.id`.
     pub(super) fn of<C: ConsumerContext>(consumer: &'c BaseConsumer<C>) -> Self {
+        let client = consumer.client().native_ptr();
         // SAFETY: the client is alive, and the reference to its queue that this makes is
         // given back in `drop`, which the lifetime puts before the client's end.
-        let queue = unsafe { ffi::rd_kafka_queue_get_consumer(consumer.client().native_ptr()) };
+        let queue = unsafe { ffi::rd_kafka_queue_get_consumer(client) };
         assert!(!queue.is_null(), "a consumer with a group.id has a queue");
         EventQueue {
             queue,
+            client,
             _client: PhantomData,
         }
     }
@@ -76,6 +79,25 @@ impl<'c> EventQueue<'c> {
         // SAFETY: the queue is alive; the event is ours to destroy.
         let event = OwnedEvent(unsafe { ffi::rd_kafka_queue_poll(self.queue, ms) });
         (!event.0.is_null()).then(|| event.read())
+    }
+
+    /// Asks for offsets to be committed. The outcome comes as [`Event::Committed`], which
+    /// rdkafka's own asynchronous commit never sends: librdkafka only logs its failure.
+    pub(super) fn commit(&self, offsets: &TopicPartitionList) -> Result<(), RDKafkaErrorCode> {
+        // SAFETY: client and queue are alive, and the list is copied by the call.
+        let error = unsafe {
+            ffi::rd_kafka_commit_queue(
+                self.client,
+                offsets.ptr(),
+                self.queue,
+                None,
+                ptr::null_mut(),
+            )
+        };
+        match error {
+            ffi::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR => Ok(()),
+            error => Err(error.into()),
+        }
     }
 }
 
@@ -123,11 +145,10 @@ impl OwnedEvent {
                         _ => Event::Revoke(partitions),
                     }
                 }
-                ffi::RD_KAFKA_EVENT_OFFSET_COMMIT => match ffi::rd_kafka_event_error(self.0) {
-                    ffi::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR
-                    | ffi::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR__NO_OFFSET => Event::Other,
-                    error => Event::CommitFailed(error.into()),
-                },
+                ffi::RD_KAFKA_EVENT_OFFSET_COMMIT => Event::Committed(committed(
+                    ffi::rd_kafka_event_error(self.0),
+                    ffi::rd_kafka_event_topic_partition_list(self.0),
+                )),
                 ffi::RD_KAFKA_EVENT_ERROR => self.read_error(),
                 ffi::RD_KAFKA_EVENT_LOG => {
                     self.log();
@@ -183,6 +204,39 @@ impl OwnedEvent {
                 );
             }
         }
+    }
+}
+
+/// What became of a commit. A request can succeed where one of its partitions does not.
+///
+/// # Safety
+/// `list` is null or a valid list.
+unsafe fn committed(
+    request: ffi::rd_kafka_resp_err_t,
+    list: *mut ffi::rd_kafka_topic_partition_list_t,
+) -> Result<Vec<(TopicPartition, i64)>, RDKafkaErrorCode> {
+    const FINE: ffi::rd_kafka_resp_err_t = ffi::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR;
+    if request != FINE {
+        return Err(request.into());
+    }
+    if list.is_null() {
+        return Ok(Vec::new());
+    }
+    // SAFETY: `elems` has `cnt` elements, and topics are NUL-terminated.
+    unsafe {
+        (0..usize::try_from((*list).cnt).unwrap_or(0))
+            .map(|i| {
+                let element = &*(*list).elems.add(i);
+                if element.err != FINE {
+                    return Err(element.err.into());
+                }
+                let source = TopicPartition {
+                    topic: CStr::from_ptr(element.topic).to_string_lossy().into(),
+                    partition: element.partition,
+                };
+                Ok((source, element.offset))
+            })
+            .collect()
     }
 }
 

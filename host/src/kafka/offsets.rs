@@ -32,8 +32,10 @@ struct Progress {
     position: i64,
     /// The offset to commit.
     delivered: i64,
-    /// What the group has; `None` for nothing that is known.
+    /// What the group has, or was asked to take; `None` for nothing that is known.
     committed: Option<i64>,
+    /// What the group is known to have.
+    confirmed: Option<i64>,
 }
 
 impl Offsets {
@@ -51,6 +53,7 @@ impl Offsets {
             position: start,
             delivered: start,
             committed,
+            confirmed: committed,
         };
         self.partitions.insert(source, progress);
     }
@@ -107,21 +110,29 @@ impl Offsets {
         })
     }
 
-    /// What should be committed now, and is not.
+    /// What should be committed now, and was not asked for.
     pub(super) fn to_commit(&self) -> Vec<(TopicPartition, i64)> {
-        let behind = |p: &Progress| p.committed != Some(p.delivered);
+        self.due(|p| p.committed)
+    }
+
+    /// What should be committed now, and may not be.
+    pub(super) fn unconfirmed(&self) -> Vec<(TopicPartition, i64)> {
+        self.due(|p| p.confirmed)
+    }
+
+    fn due(&self, known: impl Fn(&Progress) -> Option<i64>) -> Vec<(TopicPartition, i64)> {
         let mut due: Vec<_> = self
             .partitions
             .iter()
-            .filter(|(_, p)| behind(p))
+            .filter(|(_, p)| known(p) != Some(p.delivered))
             .map(|(source, p)| (source.clone(), p.delivered))
             .collect();
         due.sort();
         due
     }
 
-    /// The group has these now, or will.
-    pub(super) fn committed(&mut self, offsets: &[(TopicPartition, i64)]) {
+    /// The group was asked to take these.
+    pub(super) fn asked(&mut self, offsets: &[(TopicPartition, i64)]) {
         for (source, offset) in offsets {
             if let Some(progress) = self.partitions.get_mut(source) {
                 progress.committed = Some(*offset);
@@ -129,10 +140,19 @@ impl Offsets {
         }
     }
 
-    /// A commit failed: everything is due again.
+    /// The group has these.
+    pub(super) fn confirmed(&mut self, offsets: &[(TopicPartition, i64)]) {
+        for (source, offset) in offsets {
+            if let Some(progress) = self.partitions.get_mut(source) {
+                progress.confirmed = Some(*offset);
+            }
+        }
+    }
+
+    /// A commit failed: all that the group is not known to have is due again.
     pub(super) fn commit_failed(&mut self) {
         for progress in self.partitions.values_mut() {
-            progress.committed = None;
+            progress.committed = progress.confirmed;
         }
     }
 }
@@ -169,10 +189,25 @@ mod tests {
         assert!(!offsets.all_delivered([tp(0)].iter()));
         offsets.delivered(&delivered(0, 1, 30));
         assert!(offsets.all_delivered([tp(0)].iter()));
-        offsets.committed(&[(tp(0), 30)]);
+        offsets.asked(&[(tp(0), 30)]);
         assert_eq!(offsets.to_commit(), []);
         offsets.commit_failed();
         assert_eq!(offsets.to_commit(), [(tp(0), 30)]);
+    }
+
+    #[test]
+    fn what_was_asked_for_is_not_yet_what_the_group_has() {
+        let mut offsets = Offsets::default();
+        offsets.assign(tp(0), 1, 0, Some(0));
+        assert_eq!(offsets.unconfirmed(), []);
+        offsets.sent(&tp(0), 5);
+        offsets.delivered(&delivered(0, 1, 5));
+        offsets.asked(&[(tp(0), 5)]);
+        assert_eq!(offsets.unconfirmed(), [(tp(0), 5)]);
+        offsets.confirmed(&[(tp(0), 5)]);
+        assert_eq!(offsets.unconfirmed(), []);
+        offsets.commit_failed();
+        assert_eq!(offsets.to_commit(), [], "that one succeeded");
     }
 
     #[test]

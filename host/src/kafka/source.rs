@@ -15,6 +15,7 @@ use std::time::Instant;
 
 use crossbeam_channel::{Receiver, Sender};
 use rdkafka::ClientConfig;
+use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::BaseConsumer;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
@@ -144,6 +145,8 @@ pub(crate) fn client_config(config: &SourceConfig) -> ClientConfig {
         client.set(key, value);
     }
     client
+        // What is shown of it is for weir's own log to say: see `log_line`.
+        .set_log_level(RDKafkaLogLevel::Debug)
         .set("bootstrap.servers", &config.bootstrap_servers)
         .set("group.id", &config.group_id)
         .set("client.id", &config.client_id)

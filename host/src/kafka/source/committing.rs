@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use rdkafka::TopicPartitionList;
 use rdkafka::consumer::{CommitMode, Consumer};
 use rdkafka::error::KafkaError;
 use rdkafka::topic_partition_list::Offset;
@@ -9,6 +10,7 @@ use rdkafka::topic_partition_list::Offset;
 use super::SourceError;
 use super::lists::list;
 use super::reader::Reader;
+use crate::batch::TopicPartition;
 use crate::kafka::offsets::Delivered;
 
 impl Reader<'_> {
@@ -30,24 +32,27 @@ impl Reader<'_> {
             return;
         }
         self.next_commit = now + self.config.commit_interval;
-        if let Err(error) = self.commit(CommitMode::Async) {
-            tracing::warn!("offsets were not committed, and will be tried again: {error}");
+        let due = self.offsets.to_commit();
+        if due.is_empty() {
+            return;
+        }
+        match self.queue.commit(&offsets_of(&due)) {
+            Ok(()) => self.offsets.asked(&due),
+            Err(code) => {
+                tracing::warn!("offsets were not committed, and will be tried again: {code}");
+            }
         }
     }
 
-    pub(super) fn commit(&mut self, mode: CommitMode) -> Result<(), KafkaError> {
-        let due = self.offsets.to_commit();
+    /// Commits and waits, also for what was asked for and has no answer yet: it may fail.
+    pub(super) fn commit_now(&mut self) -> Result<(), KafkaError> {
+        let due = self.offsets.unconfirmed();
         if due.is_empty() {
             return Ok(());
         }
-        self.consumer.commit(
-            &list(
-                due.iter()
-                    .map(|(source, offset)| (source, Offset::Offset(*offset))),
-            ),
-            mode,
-        )?;
-        self.offsets.committed(&due);
+        self.consumer.commit(&offsets_of(&due), CommitMode::Sync)?;
+        self.offsets.asked(&due);
+        self.offsets.confirmed(&due);
         Ok(())
     }
 
@@ -57,10 +62,16 @@ impl Reader<'_> {
         while let Ok(report) = self.links.delivered.recv() {
             self.note(&report);
         }
-        self.commit(CommitMode::Sync)
-            .map_err(|source| SourceError::Request {
-                what: "committing the last offsets".into(),
-                source,
-            })
+        self.commit_now().map_err(|source| SourceError::Request {
+            what: "committing the last offsets".into(),
+            source,
+        })
     }
+}
+
+fn offsets_of(due: &[(TopicPartition, i64)]) -> TopicPartitionList {
+    list(
+        due.iter()
+            .map(|(source, offset)| (source, Offset::Offset(*offset))),
+    )
 }

@@ -180,7 +180,8 @@ impl Reader<'_> {
             } => self.end_of_partition(&topic, partition, offset),
             Event::Assign(partitions) => self.assign(&partitions)?,
             Event::Revoke(partitions) => self.revoke(&partitions)?,
-            Event::CommitFailed(code) => {
+            Event::Committed(Ok(offsets)) => self.offsets.confirmed(&offsets),
+            Event::Committed(Err(code)) => {
                 tracing::warn!("offsets were not committed, and will be tried again: {code}");
                 self.offsets.commit_failed();
             }

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use crossbeam_channel::RecvTimeoutError;
 use rdkafka::TopicPartitionList;
-use rdkafka::consumer::{CommitMode, Consumer, RebalanceProtocol};
+use rdkafka::consumer::{Consumer, RebalanceProtocol};
 use rdkafka::topic_partition_list::Offset;
 
 use super::lists::{list, partition_of};
@@ -91,7 +91,7 @@ impl Reader<'_> {
                 Err(RecvTimeoutError::Disconnected) => break,
             }
         }
-        if let Err(error) = self.commit(CommitMode::Sync) {
+        if let Err(error) = self.commit_now() {
             tracing::warn!(
                 "offsets were not committed at a rebalance: {error}; some messages will be delivered twice"
             );
