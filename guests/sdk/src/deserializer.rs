@@ -39,7 +39,7 @@ pub trait Deserializer: Sized + 'static {
     fn schema(&self, number: u32) -> Vec<Field>;
 }
 
-/// Makes `$type`, which implements [`Deserializer`](crate::Deserializer), the
+/// Makes `$type`, which implements [`Deserializer`], the
 /// plug-in that this crate compiles to. Once per `cdylib`.
 #[macro_export]
 macro_rules! export_deserializer {

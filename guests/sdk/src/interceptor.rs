@@ -60,7 +60,7 @@ pub trait ProducerInterceptor: Sized + 'static {
 }
 
 /// Makes `$type`, which implements
-/// [`ConsumerInterceptor`](crate::ConsumerInterceptor), the plug-in that this crate
+/// [`ConsumerInterceptor`], the plug-in that this crate
 /// compiles to. Once per `cdylib`.
 #[macro_export]
 macro_rules! export_consumer_interceptor {
@@ -81,7 +81,7 @@ macro_rules! export_consumer_interceptor {
 }
 
 /// Makes `$type`, which implements
-/// [`ProducerInterceptor`](crate::ProducerInterceptor), the plug-in that this crate
+/// [`ProducerInterceptor`], the plug-in that this crate
 /// compiles to. Once per `cdylib`.
 #[macro_export]
 macro_rules! export_producer_interceptor {
