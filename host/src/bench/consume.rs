@@ -1,11 +1,10 @@
 //! A topic to decoded rows, held against a bare consumer loop that only counts bytes.
 
-use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use rdkafka::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
-use rdkafka::error::KafkaError;
 use rdkafka::message::Message;
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 use weir_avro::fixtures;
@@ -18,7 +17,8 @@ use crate::demo::publisher::prepare_topic;
 use crate::kafka::client_config;
 use crate::pipeline::{self, Parts, Plugins};
 use crate::plugin::{Limits, Plugin, PluginEngine};
-use crate::sink::discard::DiscardSink;
+use crate::rows::Rows;
+use crate::sink::{Sink, SinkError};
 
 /// Messages in the topic of the embedded broker, whose partitions hold 5 MiB.
 const EMBEDDED_MESSAGES: usize = 40_000;
@@ -44,7 +44,10 @@ pub fn run(engine: &PluginEngine, brokers: Option<&str>) -> Result<Vec<Measureme
     let address = brokers
         .or(embedded.as_ref().map(EmbeddedCluster::brokers))
         .unwrap_or_default();
-    let topic = format!("weir-bench-{}", std::process::id());
+    let started = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_err(BenchError::new)?;
+    let topic = format!("weir-bench-{}-{}", std::process::id(), started.as_millis());
     let count = match &embedded {
         Some(cluster) => {
             cluster.create_topic(&topic, 1).map_err(BenchError::new)?;
@@ -69,33 +72,29 @@ pub fn run(engine: &PluginEngine, brokers: Option<&str>) -> Result<Vec<Measureme
         "broker"
     };
     let bare_name = format!("consume/{kind}/bare consumer");
-    let mut best: [Option<(Duration, Duration)>; 2] = [None, None];
+    let mut best: [Option<(f64, f64)>; 2] = [None, None];
     for round in 0..ROUNDS {
-        let config = |who: &str| {
-            config(
-                address,
-                &topic,
-                &format!("weir-bench-{}-{who}-{round}", std::process::id()),
-            )
-        };
-        let bare = timed(|| bare(&config("bare")?, &topic, count))?;
-        let weir = timed(|| weir(engine, &config("weir")?, &order.schema, count))?;
+        let config = |who: &str| config(address, &topic, &format!("{topic}-{who}-{round}"));
+        let bare = bare(&config("bare")?, &topic, count)?;
+        let weir = weir(engine, &config("weir")?, &order.schema, count)?;
         for (best, now) in best.iter_mut().zip([bare, weir]) {
             if best.is_none_or(|best| now.0 < best.0) {
                 *best = Some(now);
             }
         }
     }
-    let each = |time: Duration| time.as_nanos() as f64 / count as f64;
     let names = [bare_name.clone(), format!("consume/{kind}/decoded rows")];
     let measured = best
         .into_iter()
         .flatten()
         .zip(names)
         .map(|((wall, cpu), name)| Measurement {
-            ns_per_record: each(wall),
-            cpu_ns_per_record: Some(each(cpu)),
-            baseline: (name != bare_name).then(|| bare_name.clone()),
+            ns_per_record: wall,
+            cpu_ns_per_record: Some(cpu),
+            baselines: (name != bare_name)
+                .then(|| bare_name.clone())
+                .into_iter()
+                .collect(),
             name,
         });
     Ok(measured.collect())
@@ -135,11 +134,81 @@ fn config(brokers: &str, topic: &str, group: &str) -> Result<PipelineConfig, Ben
     PipelineConfig::parse(&text, "bench.yaml".as_ref(), &|_| None).map_err(BenchError::new)
 }
 
-/// Wall and CPU time from the first call to the return.
-fn timed(run: impl FnOnce() -> Result<(), BenchError>) -> Result<(Duration, Duration), BenchError> {
-    let (wall, cpu) = (Instant::now(), cpu_time());
-    run()?;
-    Ok((wall.elapsed(), cpu_time().saturating_sub(cpu)))
+/// From the first records to the last: joining the group is not what is measured.
+#[derive(Clone, Copy, Debug)]
+struct Span {
+    expected: usize,
+    records: usize,
+    /// How many the first records were, and the clocks when they were there.
+    first: Option<(usize, Clocks)>,
+    last: Option<Clocks>,
+}
+
+/// Wall clock and CPU time.
+type Clocks = (Instant, Duration);
+
+impl Span {
+    fn new(expected: usize) -> Self {
+        Span {
+            expected,
+            records: 0,
+            first: None,
+            last: None,
+        }
+    }
+
+    fn add(&mut self, records: usize) {
+        self.records += records;
+        if self.first.is_none() {
+            self.first = Some((self.records, (Instant::now(), cpu_time())));
+        }
+        if self.records >= self.expected {
+            self.last = Some((Instant::now(), cpu_time()));
+        }
+    }
+
+    /// Wall and CPU time of one record, in ns.
+    fn per_record(&self) -> Result<(f64, f64), BenchError> {
+        match (self.first, self.last) {
+            (Some((first, start)), Some(end)) if self.records == self.expected => {
+                let records = (self.expected - first).max(1) as f64;
+                let cpu = end.1.saturating_sub(start.1);
+                Ok((
+                    (end.0 - start.0).as_nanos() as f64 / records,
+                    cpu.as_nanos() as f64 / records,
+                ))
+            }
+            _ => Err(BenchError::new(format!(
+                "{} of {} messages arrived",
+                self.records, self.expected
+            ))),
+        }
+    }
+}
+
+/// A sink that drops rows and notes the time.
+struct TimedSink {
+    span: Arc<Mutex<Span>>,
+    writes: u64,
+}
+
+impl Sink for TimedSink {
+    fn write(&mut self, rows: &Rows) -> Result<(), SinkError> {
+        self.writes += 1;
+        self.span
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .add(rows.offsets.len());
+        Ok(())
+    }
+
+    fn durable(&mut self, _now: Instant) -> Result<u64, SinkError> {
+        Ok(self.writes)
+    }
+
+    fn flush(&mut self) -> Result<(), SinkError> {
+        Ok(())
+    }
 }
 
 /// CPU time of this process so far; zero where the system does not tell.
@@ -158,33 +227,32 @@ fn cpu_time() -> Duration {
     Duration::from_millis(ticks * 1000 / TICKS)
 }
 
-fn bare(config: &PipelineConfig, topic: &str, count: usize) -> Result<(), BenchError> {
+fn bare(config: &PipelineConfig, topic: &str, count: usize) -> Result<(f64, f64), BenchError> {
     let consumer: BaseConsumer = client_config(&config.source)
         .set("enable.partition.eof", "false")
         .set("auto.offset.reset", "earliest")
         .create()
         .map_err(BenchError::new)?;
     consumer.subscribe(&[topic]).map_err(BenchError::new)?;
-    let (mut messages, mut bytes) = (0, 0);
+    let mut span = Span::new(count);
+    let mut bytes = 0;
     let mut last = Instant::now();
-    while messages < count {
+    while span.records < count {
         match consumer.poll(Duration::from_millis(100)) {
             Some(Ok(message)) => {
-                messages += 1;
                 bytes += message.payload().map_or(0, <[u8]>::len);
-                last = Instant::now();
+                span.add(1);
             }
-            Some(Err(KafkaError::PartitionEOF(_))) | None if last.elapsed() < SILENCE => {}
             Some(Err(error)) => return Err(BenchError::new(error)),
-            None => {
-                return Err(BenchError::new(format!(
-                    "{messages} of {count} messages arrived"
-                )));
-            }
+            None if last.elapsed() > SILENCE => break,
+            None => continue,
+        }
+        if span.records.is_multiple_of(1024) {
+            last = Instant::now();
         }
     }
     std::hint::black_box(bytes);
-    Ok(())
+    span.per_record()
 }
 
 fn weir(
@@ -192,10 +260,9 @@ fn weir(
     config: &PipelineConfig,
     schema: &str,
     count: usize,
-) -> Result<(), BenchError> {
+) -> Result<(f64, f64), BenchError> {
     let plugin = Plugin::load(engine, "avro").map_err(BenchError::new)?;
-    let sink = DiscardSink::default();
-    let totals = sink.totals();
+    let span = Arc::new(Mutex::new(Span::new(count)));
     let parts = Parts {
         plugins: Plugins {
             interceptors: Vec::new(),
@@ -203,14 +270,15 @@ fn weir(
             limits: Limits::default(),
         },
         schemas: Arc::new(OneSchema(schema.to_owned())),
-        sink: Box::new(sink),
+        sink: Box::new(TimedSink {
+            span: Arc::clone(&span),
+            writes: 0,
+        }),
         workers: 1,
     };
     pipeline::start(config, parts)
         .and_then(pipeline::Running::wait)
         .map_err(BenchError::new)?;
-    match totals.rows() {
-        rows if rows == count as u64 => Ok(()),
-        rows => Err(BenchError::new(format!("{rows} rows of {count} messages"))),
-    }
+    let span = *span.lock().unwrap_or_else(PoisonError::into_inner);
+    span.per_record()
 }

@@ -26,7 +26,7 @@ pub fn run(engine: &PluginEngine) -> Result<Vec<Measurement>, BenchError> {
     let mut guest = CrossingGuest::new(engine).map_err(BenchError::new)?;
     let empty = Way {
         name: "crossing/empty call".into(),
-        baseline: None,
+        baselines: Vec::new(),
         records: 1,
         run: Box::new(|| guest.empty().map_err(BenchError::new)),
     };
@@ -95,7 +95,10 @@ fn batch(engine: &PluginEngine, rows: usize) -> Result<Vec<Measurement>, BenchEr
     for ((what, mut form), guest) in forms.into_iter().zip(&mut guests) {
         let name = name(what);
         ways.push(Way {
-            baseline: (name != baseline).then(|| baseline.clone()),
+            baselines: (name != baseline)
+                .then(|| baseline.clone())
+                .into_iter()
+                .collect(),
             name,
             records: rows,
             run: Box::new(move || form(guest).map(drop).map_err(BenchError::new)),

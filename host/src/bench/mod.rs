@@ -16,7 +16,7 @@ pub struct Measurement {
     /// CPU time for one record, of all threads, in ns, where that is not the same.
     pub cpu_ns_per_record: Option<f64>,
     /// What it is held against, by name.
-    pub baseline: Option<String>,
+    pub baselines: Vec<String>,
 }
 
 impl Measurement {

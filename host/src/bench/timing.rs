@@ -13,8 +13,8 @@ const TURN: Duration = Duration::from_millis(60);
 /// One way of doing something.
 pub(super) struct Way<'a> {
     pub(super) name: String,
-    /// The name of the way that it is held against.
-    pub(super) baseline: Option<String>,
+    /// The names of the ways that it is held against.
+    pub(super) baselines: Vec<String>,
     /// Records that one call of `run` handles.
     pub(super) records: usize,
     /// Does it once.
@@ -45,7 +45,7 @@ pub(super) fn measure(mut ways: Vec<Way<'_>>) -> Result<Vec<Measurement>, BenchE
         name: way.name,
         ns_per_record: best / way.records as f64,
         cpu_ns_per_record: None,
-        baseline: way.baseline,
+        baselines: way.baselines,
     });
     Ok(measured.collect())
 }

@@ -56,49 +56,60 @@ pub(super) fn bench(args: &BenchArgs) -> Result<(), CliError> {
 
 #[expect(clippy::print_stdout, reason = "the command's answer")]
 fn print(measured: &[Measurement], as_json: bool) {
-    let ratio = |m: &Measurement| {
-        let baseline = measured
-            .iter()
-            .find(|other| Some(&other.name) == m.baseline.as_ref())?;
-        Some(baseline.ns_per_record / m.ns_per_record)
-    };
     if !as_json {
-        println!("{:58} {:>12} {:>14}  against", "", "ns/record", "records/s");
+        println!("{:50} {:>10} {:>14}", "", "ns/record", "records/s");
     }
     for m in measured {
-        let ratio = ratio(m);
+        let compared: Vec<(&str, f64)> = m
+            .baselines
+            .iter()
+            .filter_map(|name| compare(measured, m, name))
+            .collect();
         if as_json {
-            let mut line = json!({
-                "name": m.name, "ns_per_record": m.ns_per_record, "records_per_s": m.records_per_s(),
-            });
-            if let Some(cpu) = m.cpu_ns_per_record {
-                line["cpu_ns_per_record"] = cpu.into();
-            }
-            if let (Some(baseline), Some(ratio)) = (&m.baseline, ratio) {
-                line["baseline"] = baseline.as_str().into();
-                line["ratio"] = ratio.into();
-            }
-            println!("{line}");
+            print_json(m, &compared);
             continue;
         }
-        let cpu = m
-            .cpu_ns_per_record
-            .map_or(String::new(), |cpu| format!("  ({cpu:.0} ns CPU)"));
-        let against = match (&m.baseline, ratio) {
-            (Some(baseline), Some(ratio)) => {
-                let short = baseline.rsplit('/').next().unwrap_or(baseline);
-                format!("{ratio:.2}x as fast as {short}")
-            }
-            _ => String::new(),
-        };
-        println!(
-            "{:58} {:>12.1} {:>14.0}  {against}{cpu}",
+        let mut line = format!(
+            "{:50} {:>10.1} {:>14.0}",
             m.name,
             m.ns_per_record,
             m.records_per_s()
         );
+        for (name, ratio) in compared {
+            let short = name.rsplit('/').next().unwrap_or(name);
+            line.push_str(&format!("  {ratio:.2}x {short}"));
+        }
+        if let Some(cpu) = m.cpu_ns_per_record {
+            line.push_str(&format!("  ({cpu:.0} ns CPU)"));
+        }
+        println!("{line}");
     }
     if !as_json {
         println!();
+    }
+}
+
+/// How many times as fast as another one it is.
+fn compare<'a>(measured: &'a [Measurement], m: &Measurement, name: &str) -> Option<(&'a str, f64)> {
+    let other = measured.iter().find(|other| other.name == name)?;
+    Some((&other.name, other.ns_per_record / m.ns_per_record))
+}
+
+/// One line; one for each baseline where there are several.
+#[expect(clippy::print_stdout, reason = "the command's answer")]
+fn print_json(m: &Measurement, compared: &[(&str, f64)]) {
+    let mut line = json!({
+        "name": m.name, "ns_per_record": m.ns_per_record, "records_per_s": m.records_per_s(),
+    });
+    if let Some(cpu) = m.cpu_ns_per_record {
+        line["cpu_ns_per_record"] = cpu.into();
+    }
+    for (baseline, ratio) in compared {
+        line["baseline"] = (*baseline).into();
+        line["ratio"] = (*ratio).into();
+        println!("{line}");
+    }
+    if compared.is_empty() {
+        println!("{line}");
     }
 }

@@ -71,6 +71,14 @@ impl Offsets {
         }
     }
 
+    /// The messages from this offset on were not handed on after all.
+    pub(super) fn withdrawn(&mut self, source: &TopicPartition, from: i64) {
+        if let Some(progress) = self.partitions.get_mut(source) {
+            progress.sent = progress.sent.min(from);
+            progress.position = progress.position.min(from);
+        }
+    }
+
     /// Nothing of interest lies between what was handed on and this offset.
     pub(super) fn skipped_to(&mut self, source: &TopicPartition, position: i64) {
         if let Some(progress) = self.partitions.get_mut(source) {
@@ -244,6 +252,20 @@ mod tests {
         assert_eq!(offsets.to_commit(), [(tp(0), 7)]);
         offsets.skipped_to(&tp(0), 9);
         assert_eq!(offsets.to_commit(), [(tp(0), 9)]);
+    }
+
+    #[test]
+    fn what_is_withdrawn_is_neither_waited_for_nor_committed() {
+        let mut offsets = Offsets::default();
+        offsets.assign(tp(0), 1, 0, Some(0));
+        offsets.sent(&tp(0), 5);
+        offsets.sent(&tp(0), 9);
+        offsets.skipped_to(&tp(0), 12);
+        offsets.withdrawn(&tp(0), 5);
+        assert!(!offsets.all_delivered([tp(0)].iter()));
+        offsets.delivered(&delivered(0, 1, 5));
+        assert!(offsets.all_delivered([tp(0)].iter()));
+        assert_eq!(offsets.to_commit(), [(tp(0), 5)]);
     }
 
     #[test]

@@ -90,13 +90,15 @@ fn partitions_pause_while_nobody_reads_and_go_on_after() {
 
 #[test]
 fn a_million_messages_wait_in_kafka_not_in_memory() {
+    const PARTITIONS: i32 = 8;
+    const EACH: usize = 125_000;
     const ALL: usize = 1_000_000;
     let Some(kafka) = available(Kafka::shared()) else {
         return;
     };
     let served = Orders::start();
-    kafka.create_topic("million", 1);
-    fill(kafka, "million", served.id, 1, ALL);
+    kafka.create_topic("million", PARTITIONS);
+    fill(kafka, "million", served.id, PARTITIONS, EACH);
     let project = Project::new();
 
     let pipeline = served.pipeline(kafka, "million", "  stop.mode: latest\n");

@@ -138,3 +138,30 @@ fn brokers_that_are_down_at_the_start_are_waited_for() {
 
     assert_eq!(run.finish().with_code(0).rows().len(), 10);
 }
+
+#[test]
+fn a_stop_while_brokers_are_down_says_that_offsets_are_not_committed() {
+    let mock = Mock::start();
+    let served = Orders::start();
+    mock.create_topic("cut-off", 1);
+    produce(
+        mock.brokers(),
+        &orders::records("cut-off", served.id, 0..10),
+    );
+    let project = Project::new();
+    let pipeline = served.pipeline(&mock, "cut-off", "");
+    let pipeline = pipeline.replace("commit.interval.ms: 100", "commit.interval.ms: 60000");
+
+    let mut run = project.run(&pipeline).start();
+    run.wait_for_rows(10);
+    mock.broker_down(1);
+    run.wait_for_stderr("still trying");
+    run.terminate();
+    let run = run.finish().with_code(1);
+
+    let last = run.stderr.lines().last().expect("an error");
+    assert!(
+        last.starts_with("error: source: committing the last offsets: "),
+        "{last}"
+    );
+}

@@ -1,5 +1,6 @@
 //! Members that join and leave while records come.
 
+use std::io::{BufRead as _, BufReader};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
@@ -131,4 +132,51 @@ fn never_goes_back(brokers: &str, done: &AtomicBool) {
         last = now;
         std::thread::sleep(Duration::from_millis(200));
     }
+}
+
+/// Batches that are cut and have no room in the pipeline go to the next owner: nobody has to
+/// wait for them.
+#[test]
+fn a_member_with_a_slow_sink_gives_partitions_up_once_it_is_through() {
+    let mock = Mock::start();
+    let served = Orders::start();
+    mock.create_topic("slow", 2);
+    produce(
+        mock.brokers(),
+        &orders::records("slow", served.id, 0..20_000),
+    );
+    // Half a session is how long a member may wait before it gives partitions up.
+    let keys = mock.source_keys().replace("2000", "12000");
+    let pipeline = served
+        .pipeline(&mock, "slow", "  batch.max.rows: 100\n")
+        .replace(mock.source_keys(), &keys);
+    let (first, second) = (Project::new(), Project::new());
+
+    let (mut slow, stdout) = first.run(&pipeline).env("WEIR_LOG", "info").start_unread();
+    std::thread::sleep(Duration::from_secs(3));
+    let mut joined = second.run(&pipeline).start();
+    std::thread::sleep(Duration::from_secs(1));
+    let reader = std::thread::spawn(move || BufReader::new(stdout).lines().count());
+    let began = Instant::now();
+    slow.wait_for_stderr("2 partitions revoked, 0 left");
+    let waited = began.elapsed();
+    joined.wait_for_rows(1);
+    for run in [&mut slow, &mut joined] {
+        run.terminate();
+    }
+    let slow = slow.finish().with_code(0);
+    let _ = joined.finish().with_code(0);
+
+    assert!(
+        waited < Duration::from_secs(3),
+        "{waited:?}\n{}",
+        slow.stderr
+    );
+    assert_eq!(
+        slow.lines_with("are given up before").len(),
+        0,
+        "{}",
+        slow.stderr
+    );
+    assert!(reader.join().expect("it reads") > 0);
 }

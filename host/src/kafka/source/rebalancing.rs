@@ -69,10 +69,16 @@ impl Reader<'_> {
     pub(super) fn revoke(&mut self, revoked: &TopicPartitionList) -> Result<(), SourceError> {
         let revoked: HashSet<TopicPartition> =
             revoked.elements().iter().map(partition_of).collect();
-        self.outbox
-            .retain(|item| !revoked.contains(&item.batch.source));
+        // What was cut and not handed on is the next owner's, and not waited for.
+        let offsets = &mut self.offsets;
+        self.outbox.retain(|item| {
+            let stays = !revoked.contains(&item.batch.source);
+            if !stays {
+                offsets.withdrawn(&item.batch.source, item.batch.offsets[0]);
+            }
+            stays
+        });
         self.lookup.clear();
-        // What was cut and not handed on is the next owner's.
         let waiting: Vec<TopicPartition> = revoked.iter().cloned().collect();
         let deadline = Instant::now() + self.config.session_timeout / 2;
         for worker in &self.links.batches {
