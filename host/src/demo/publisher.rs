@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use rdkafka::ClientConfig;
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
+use rdkafka::client::DefaultClientContext;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 
@@ -15,39 +16,53 @@ const FLUSH_TIMEOUT: Duration = Duration::from_secs(30);
 /// One request to brokers that are not ours.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 
+type Admin = AdminClient<DefaultClientContext>;
+
 /// Makes the topic on brokers that are not the embedded one, unless it is there, and
 /// returns how many partitions it has.
 ///
 /// # Errors
 /// librdkafka's own.
 pub fn prepare_topic(brokers: &str, topic: &str, partitions: i32) -> Result<i32, KafkaError> {
-    let admin: AdminClient<_> = ClientConfig::new()
+    let admin: Admin = ClientConfig::new()
         .set("bootstrap.servers", brokers)
         .create()?;
+    match partition_count(&admin, topic)? {
+        0 => create_topic(&admin, topic, partitions)?,
+        found => return Ok(found),
+    }
+    let started = Instant::now();
+    loop {
+        let found = partition_count(&admin, topic)?;
+        // A new topic takes a moment to be known everywhere.
+        if found > 0 || started.elapsed() > REQUEST_TIMEOUT {
+            return Ok(found.max(1));
+        }
+        std::thread::sleep(Duration::from_millis(100));
+    }
+}
+
+/// Zero when there is no such topic. Asks for all topics, as asking for one could make it.
+fn partition_count(admin: &Admin, topic: &str) -> Result<i32, KafkaError> {
+    let metadata = admin.inner().fetch_metadata(None, REQUEST_TIMEOUT)?;
+    let found = metadata.topics().iter().find(|found| found.name() == topic);
+    let count = found.map_or(0, |found| found.partitions().len());
+    Ok(i32::try_from(count).unwrap_or(i32::MAX))
+}
+
+fn create_topic(admin: &Admin, topic: &str, partitions: i32) -> Result<(), KafkaError> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .build()
         .expect("a runtime without drivers needs nothing of the system");
     let new = NewTopic::new(topic, partitions, TopicReplication::Fixed(-1));
-    let made = runtime.block_on(admin.create_topics([&new], &AdminOptions::new()))?;
-    for result in made {
+    let options = AdminOptions::new().request_timeout(Some(REQUEST_TIMEOUT));
+    for result in runtime.block_on(admin.create_topics([&new], &options))? {
         match result {
             Ok(_) | Err((_, RDKafkaErrorCode::TopicAlreadyExists)) => {}
             Err((_, code)) => return Err(KafkaError::AdminOp(code)),
         }
     }
-    let started = Instant::now();
-    loop {
-        let metadata = admin.inner().fetch_metadata(Some(topic), REQUEST_TIMEOUT)?;
-        let found = metadata
-            .topics()
-            .first()
-            .map_or(0, |topic| topic.partitions().len());
-        // A new topic takes a moment to be known everywhere.
-        if found > 0 || started.elapsed() > REQUEST_TIMEOUT {
-            return Ok(i32::try_from(found).unwrap_or(i32::MAX).max(1));
-        }
-        std::thread::sleep(Duration::from_millis(100));
-    }
+    Ok(())
 }
 
 /// Publishes all messages to a topic, `per_second` of them each second, or as fast as
