@@ -110,9 +110,12 @@ impl MessageBatch {
     /// Number of null values.
     #[must_use]
     pub fn tombstones(&self) -> usize {
-        (0..self.len())
-            .filter(|&row| !self.values.is_valid(row))
-            .count()
+        match &self.values.validity {
+            None => 0,
+            Some(_) => (0..self.len())
+                .filter(|&row| !self.values.is_valid(row))
+                .count(),
+        }
     }
 
     /// A batch of only these rows, in this order.
@@ -120,10 +123,10 @@ impl MessageBatch {
     /// # Panics
     /// If a row is not below [`MessageBatch::len`].
     #[must_use]
-    pub fn select(&self, rows: &[usize]) -> MessageBatch {
+    pub fn select(&self, rows: &[u32]) -> MessageBatch {
         let mut selected = BatchBuilder::new(self.source.clone(), Capacity::default());
         selected.timestamp_type = self.timestamp_type;
-        for &row in rows {
+        for row in rows.iter().map(|&row| row as usize) {
             let fits = selected.push(
                 self.offsets[row],
                 self.timestamps[row],

@@ -165,8 +165,10 @@ pub fn start(config: &PipelineConfig, parts: Parts) -> Result<Running, PipelineE
             batches: taken,
             rows: rows_in.clone(),
             tolerate: config.errors.tolerance == Tolerance::All,
-            stop: stop.clone(),
-            progress: Arc::clone(&progress),
+            retrying: worker::Retrying {
+                stop: stop.clone(),
+                progress: Arc::clone(&progress),
+            },
             failure: failure.clone(),
         };
         others.push(("worker", spawn("weir-worker", move || worker.run())));

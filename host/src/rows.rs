@@ -1,5 +1,7 @@
 //! Decoded rows of one batch, still tied to the messages they came from.
 
+use std::sync::Arc;
+
 use arrow::array::RecordBatch;
 
 use crate::batch::TopicPartition;
@@ -14,7 +16,7 @@ pub struct Rows {
     /// The rows. Batches with equal schemas share one `SchemaRef`.
     pub rows: RecordBatch,
     /// The Kafka offset of the message behind each row.
-    pub offsets: Vec<i64>,
+    pub offsets: Arc<Vec<i64>>,
     /// The timestamp of the message behind each row, in ms since the epoch; -1 for none.
-    pub timestamps: Vec<i64>,
+    pub timestamps: Arc<Vec<i64>>,
 }

@@ -26,8 +26,7 @@ pub(super) struct Worker {
     pub(super) batches: Receiver<SourceItem>,
     pub(super) rows: Sender<SinkItem>,
     pub(super) tolerate: bool,
-    pub(super) stop: Stop,
-    pub(super) progress: Arc<Progress>,
+    pub(super) retrying: Retrying,
     pub(super) failure: Failure,
 }
 
@@ -58,7 +57,7 @@ impl Worker {
                     Ok(Some(item)) => item,
                     Ok(None) => return,
                     Err(error) => {
-                        self.failure.report(error, &self.stop);
+                        self.failure.report(error, &self.retrying.stop);
                         return;
                     }
                 },
@@ -73,11 +72,12 @@ impl Worker {
     /// that succeeds.
     fn handle(&mut self, sourced: &SourcedBatch) -> Result<Option<SinkItem>, PipelineError> {
         let batch = &sourced.batch;
-        let Some(handled) = self.try_until_handled(batch)? else {
+        let Some(handled) = self.stages.run(batch, &self.retrying)? else {
             return Ok(None);
         };
-        self.progress.add_plugin_time(handled.plugin_time);
-        self.progress.errors.add(handled.errors.len());
+        let progress = &self.retrying.progress;
+        progress.add_plugin_time(handled.plugin_time);
+        progress.errors.add(handled.errors.len());
         if let Some(first) = handled.errors.first()
             && !self.tolerate
         {
@@ -88,9 +88,9 @@ impl Worker {
             });
         }
         log_errors(&batch.source, &handled.errors);
-        self.progress.dropped.add(handled.dropped);
-        self.progress.tombstones.add(handled.tombstones);
-        self.progress.skipped.add(handled.skipped);
+        progress.dropped.add(handled.dropped);
+        progress.tombstones.add(handled.tombstones);
+        progress.skipped.add(handled.skipped);
         let next = batch.offsets.last().map_or(0, |last| last + 1);
         let delivered = Delivered {
             source: batch.source.clone(),
@@ -102,15 +102,26 @@ impl Worker {
             rows: handled.rows,
         }))
     }
+}
 
-    fn try_until_handled(
-        &mut self,
+/// Tries again, for as long as the pipeline runs, what is not available for now.
+pub(super) struct Retrying {
+    pub(super) stop: Stop,
+    pub(super) progress: Arc<Progress>,
+}
+
+impl Retrying {
+    /// Calls a plug-in with a batch until it answers; `None` when the pipeline is asked to
+    /// stop before that.
+    fn until_answered<T>(
+        &self,
         batch: &MessageBatch,
-    ) -> Result<Option<Handled>, PipelineError> {
+        mut call: impl FnMut(&MessageBatch) -> Result<T, BatchStop>,
+    ) -> Result<Option<T>, PipelineError> {
         let mut wait = RETRY_FIRST;
         loop {
-            match self.stages.run(batch) {
-                Ok(handled) => return Ok(Some(handled)),
+            match call(batch) {
+                Ok(answer) => return Ok(Some(answer)),
                 Err(BatchStop::Failed(reason)) => return Err(PipelineError::Plugin(reason)),
                 Err(BatchStop::Unavailable(reason)) => {
                     self.progress.retries.add(1);
@@ -145,13 +156,21 @@ impl Worker {
 }
 
 impl Stages {
-    fn run(&mut self, batch: &MessageBatch) -> Result<Handled, BatchStop> {
+    /// `None` when the pipeline is asked to stop before all plug-ins have answered.
+    fn run(
+        &mut self,
+        batch: &MessageBatch,
+        retrying: &Retrying,
+    ) -> Result<Option<Handled>, PipelineError> {
         let mut handled = Handled::default();
         let mut batches = vec![batch.clone()];
         for interceptor in &mut self.interceptors {
             let mut passed = Vec::with_capacity(batches.len());
             for batch in batches {
-                let intercepted = interceptor.intercept(&batch)?;
+                let call = |batch: &_| interceptor.intercept(batch);
+                let Some(intercepted) = retrying.until_answered(&batch, call)? else {
+                    return Ok(None);
+                };
                 let kept: usize = intercepted.batches.iter().map(MessageBatch::len).sum();
                 handled.dropped += batch.len() - kept - intercepted.errors.len();
                 handled.errors.extend(intercepted.errors);
@@ -161,7 +180,10 @@ impl Stages {
             batches = passed;
         }
         for batch in batches {
-            let decoded = self.deserializer.decode(&batch)?;
+            let call = |batch: &_| self.deserializer.decode(batch);
+            let Some(decoded) = retrying.until_answered(&batch, call)? else {
+                return Ok(None);
+            };
             let tombstones = batch.tombstones();
             let with_rows = messages_with_rows(&decoded.rows);
             handled.tombstones += tombstones;
@@ -172,7 +194,7 @@ impl Stages {
             handled.plugin_time += decoded.plugin_time;
         }
         handled.errors.sort_by_key(|error| error.offset);
-        Ok(handled)
+        Ok(Some(handled))
     }
 }
 
@@ -180,7 +202,7 @@ impl Stages {
 fn messages_with_rows(rows: &[Rows]) -> usize {
     let mut last = None;
     let mut count = 0;
-    for &offset in rows.iter().flat_map(|rows| &rows.offsets) {
+    for &offset in rows.iter().flat_map(|rows| rows.offsets.iter()) {
         if last != Some(offset) {
             count += 1;
             last = Some(offset);

@@ -17,7 +17,7 @@ use super::imports::HostState;
 use super::instance::{CallError, Instance, OpenError};
 use super::load::Plugin;
 use super::opened::{Answer, BatchStop, Kind, Opened};
-use super::origin::{self, Failed};
+use super::origin::{self, Failed, Origins};
 use super::{MessageError, PluginMetrics, columns, messages};
 use crate::batch::MessageBatch;
 use crate::rows::Rows;
@@ -168,7 +168,7 @@ fn believe(
     let failed = Failed::check(answer.errors, batch.len())?;
     let mut groups = Vec::with_capacity(answer.groups.len());
     for group in answer.groups {
-        let origins = origin::resolve(group.origin, group.len, batch.len())?;
+        let origins = Origins::check(group.origin, group.len, batch.len())?;
         failed.check_apart_from(&origins)?;
         let rows = columns::record_batch(&schemas[&group.schema], group.len, group.arrays)?;
         groups.push((rows, origins));

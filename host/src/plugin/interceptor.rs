@@ -16,7 +16,7 @@ use super::imports::HostState;
 use super::instance::{CallError, Instance, OpenError};
 use super::load::Plugin;
 use super::opened::{Answer, BatchStop, Kind, Opened};
-use super::origin::{self, Failed};
+use super::origin::{Failed, Origins};
 use super::{MessageError, PluginMetrics, messages};
 use crate::batch::{BinaryColumn, Headers, MessageBatch, NullableColumn};
 use crate::schemas::SchemaSource;
@@ -139,48 +139,39 @@ fn believe(
     let len = u32::try_from(batch.len()).map_err(|_| "more messages than a batch can hold")?;
     let output = match answer.verdict {
         wit::Verdict::Unchanged => {
-            failed.check_apart_from(&(0..len).collect::<Vec<_>>())?;
+            failed.check_apart_from(&Origins::Identity(len))?;
             batch.clone()
         }
         wit::Verdict::Keep(rows) => {
             let kept = u32::try_from(rows.len()).map_err(|_| "more rows kept than there are")?;
-            let rows = origin::resolve(
+            let rows = Origins::check(
                 super::bindings::rows::Origin::Messages(rows),
                 kept,
                 batch.len(),
             )?;
-            if !rows.is_sorted_by(|a, b| a < b) {
+            if !rows.are_distinct() {
                 return Err("a row is kept twice".into());
             }
             failed.check_apart_from(&rows)?;
-            if rows.len() == batch.len() {
-                batch.clone()
-            } else {
-                select(batch, &rows)
-            }
+            rows.select(batch)
         }
         wit::Verdict::Replace(new) => {
-            let origins = origin::resolve(new.origin.clone(), new.len, batch.len())?;
-            if !origins.is_sorted_by(|a, b| a < b) {
+            let origins = Origins::check(new.origin.clone(), new.len, batch.len())?;
+            if !origins.are_distinct() {
                 return Err(
                     "a message is replaced by several: one offset cannot stand for them".into(),
                 );
             }
             failed.check_apart_from(&origins)?;
-            replace(&select(batch, &origins), new)?
+            replace(origins.select(batch), new)?
         }
     };
     Ok((output, failed.into_errors(batch)))
 }
 
-fn select(batch: &MessageBatch, rows: &[u32]) -> MessageBatch {
-    batch.select(&rows.iter().map(|&row| row as usize).collect::<Vec<_>>())
-}
-
 /// The originals with what the plug-in put in place of some columns.
-fn replace(originals: &MessageBatch, new: wit::Replacement) -> Result<MessageBatch, String> {
-    let rows = originals.len();
-    let mut batch = originals.clone();
+fn replace(mut batch: MessageBatch, new: wit::Replacement) -> Result<MessageBatch, String> {
+    let rows = batch.len();
     if let Some((column, validity)) = new.keys {
         batch.keys = nullable(column, validity, rows).map_err(|e| format!("keys: {e}"))?;
     }

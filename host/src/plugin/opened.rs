@@ -157,7 +157,7 @@ impl<K: Kind> Opened<K> {
                             batch.offsets[0],
                         );
                     }
-                    let rows: Vec<usize> = (0..part.len()).collect();
+                    let rows: Vec<u32> = (0..).take(part.len()).collect();
                     let (first, second) = rows.split_at(part.len() / 2);
                     untried.push(part.select(second));
                     untried.push(part.select(first));

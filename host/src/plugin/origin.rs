@@ -1,5 +1,7 @@
 //! Which message each row of an answer came from, checked and put to use.
 
+use std::sync::Arc;
+
 use arrow::array::RecordBatch;
 
 use super::MessageError;
@@ -8,31 +10,74 @@ use super::imports::printable;
 use crate::batch::MessageBatch;
 use crate::rows::Rows;
 
-/// The message of each of `len` rows.
-///
-/// # Errors
-/// A sentence about what does not fit the batch.
-pub(super) fn resolve(origin: rows::Origin, len: u32, messages: usize) -> Result<Vec<u32>, String> {
-    let origins = match origin {
-        rows::Origin::Identity if len as usize == messages => return Ok((0..len).collect()),
-        rows::Origin::Identity => {
-            return Err(format!(
-                "{len} rows for {messages} messages cannot have the identity as their origin"
-            ));
+/// The message of each row.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Origins {
+    /// Row `i` came from message `i`, for all of so many messages.
+    Identity(u32),
+    /// Never decreasing.
+    Messages(Vec<u32>),
+}
+
+impl Origins {
+    /// What a plug-in said about `len` rows.
+    ///
+    /// # Errors
+    /// A sentence about what does not fit the batch.
+    pub(super) fn check(origin: rows::Origin, len: u32, messages: usize) -> Result<Self, String> {
+        let origins = match origin {
+            rows::Origin::Identity if len as usize == messages => {
+                return Ok(Origins::Identity(len));
+            }
+            rows::Origin::Identity => {
+                return Err(format!(
+                    "{len} rows for {messages} messages cannot have the identity as their origin"
+                ));
+            }
+            rows::Origin::Messages(origins) => origins,
+        };
+        if origins.len() != len as usize {
+            return Err(format!("{} origins for {len} rows", origins.len()));
         }
-        rows::Origin::Messages(origins) => origins,
-    };
-    if origins.len() != len as usize {
-        return Err(format!("{} origins for {len} rows", origins.len()));
-    }
-    if !origins.is_sorted() {
-        return Err("origins decrease: rows have to be in the order of their messages".into());
-    }
-    match origins.last() {
-        Some(&last) if last as usize >= messages => {
-            Err(format!("a row comes from message {last} of {messages}"))
+        if !origins.is_sorted() {
+            return Err("origins decrease: rows have to be in the order of their messages".into());
         }
-        _ => Ok(origins),
+        match origins.last() {
+            Some(&last) if last as usize >= messages => {
+                Err(format!("a row comes from message {last} of {messages}"))
+            }
+            _ => Ok(Origins::Messages(origins)),
+        }
+    }
+
+    /// Whether no message has two rows.
+    pub(super) fn are_distinct(&self) -> bool {
+        match self {
+            Origins::Identity(_) => true,
+            Origins::Messages(origins) => origins.is_sorted_by(|a, b| a < b),
+        }
+    }
+
+    /// The messages behind the rows, which are distinct.
+    pub(super) fn select(&self, batch: &MessageBatch) -> MessageBatch {
+        match self {
+            Origins::Messages(origins) if origins.len() < batch.len() => batch.select(origins),
+            _ => batch.clone(),
+        }
+    }
+
+    fn contains(&self, message: u32) -> bool {
+        match self {
+            Origins::Identity(len) => message < *len,
+            Origins::Messages(origins) => origins.binary_search(&message).is_ok(),
+        }
+    }
+
+    fn into_messages(self) -> Vec<u32> {
+        match self {
+            Origins::Identity(len) => (0..len).collect(),
+            Origins::Messages(origins) => origins,
+        }
     }
 }
 
@@ -55,12 +100,8 @@ impl Failed {
     }
 
     /// Checks that no message is both faulty and among these.
-    pub(super) fn check_apart_from(&self, delivered: &[u32]) -> Result<(), String> {
-        match self
-            .0
-            .iter()
-            .find(|error| delivered.binary_search(&error.row).is_ok())
-        {
+    pub(super) fn check_apart_from(&self, delivered: &Origins) -> Result<(), String> {
+        match self.0.iter().find(|error| delivered.contains(error.row)) {
             None => Ok(()),
             Some(both) => Err(format!(
                 "message {} has both an error and a result",
@@ -80,7 +121,22 @@ impl Failed {
 
 /// Row groups as they go on: in the order of their messages. Groups of several schemas
 /// that interleave are cut where they do.
-pub(super) fn in_order(batch: &MessageBatch, groups: Vec<(RecordBatch, Vec<u32>)>) -> Vec<Rows> {
+pub(super) fn in_order(batch: &MessageBatch, mut groups: Vec<(RecordBatch, Origins)>) -> Vec<Rows> {
+    // One row for each message, which is what nearly every batch is.
+    if let [(_, Origins::Identity(_))] = groups[..]
+        && let Some((rows, _)) = groups.pop()
+    {
+        return vec![Rows {
+            source: batch.source.clone(),
+            rows,
+            offsets: Arc::clone(&batch.offsets),
+            timestamps: Arc::clone(&batch.timestamps),
+        }];
+    }
+    let groups: Vec<(RecordBatch, Vec<u32>)> = groups
+        .into_iter()
+        .map(|(rows, origins)| (rows, origins.into_messages()))
+        .collect();
     let mut taken = vec![0_usize; groups.len()];
     let mut ordered = Vec::with_capacity(groups.len());
     let next = |taken: &[usize], group: usize| groups[group].1.get(taken[group]).copied();
@@ -101,10 +157,8 @@ pub(super) fn in_order(batch: &MessageBatch, groups: Vec<(RecordBatch, Vec<u32>)
         };
         taken[first] = end;
         let column = |values: &[i64]| {
-            origins[start..end]
-                .iter()
-                .map(|&o| values[o as usize])
-                .collect()
+            let origins = origins[start..end].iter();
+            Arc::new(origins.map(|&o| values[o as usize]).collect())
         };
         ordered.push(Rows {
             source: batch.source.clone(),

@@ -29,7 +29,7 @@ pub(super) fn rows_of(rows: RecordBatch) -> Rows {
             partition: 3,
         },
         rows,
-        offsets: (100..100 + count).collect(),
-        timestamps: (1_000..1_000 + count).collect(),
+        offsets: Arc::new((100..100 + count).collect()),
+        timestamps: Arc::new((1_000..1_000 + count).collect()),
     }
 }

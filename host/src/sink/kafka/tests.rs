@@ -137,7 +137,7 @@ fn messages_without_a_timestamp_get_the_time_of_producing() {
     let cluster = cluster();
     let mut sink = sink(&cluster, &[]);
     let mut rows = rows_of(numbers(0..1));
-    rows.timestamps = vec![-1];
+    rows.timestamps = vec![-1].into();
     sink.write(&rows).unwrap();
     sink.flush().unwrap();
     assert!(consume(&cluster, 1)[0].1 > 1_700_000_000_000);
