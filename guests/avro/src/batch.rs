@@ -61,11 +61,24 @@ impl<'a> Batch<'a> {
         (self.offsets[at] as usize, self.offsets[at + 1] as usize)
     }
 
+    /// Each message from `first` to before `last`, with its start and end in the bytes.
+    #[inline(always)]
+    pub(crate) fn ranges(&self, first: u32, last: u32) -> impl Iterator<Item = (u32, [usize; 2])> {
+        let offsets = &self.offsets[first as usize..=last as usize];
+        let ranges = offsets.array_windows();
+        (first..).zip(ranges.map(|ends: &[u32; 2]| ends.map(|end| end as usize)))
+    }
+
     /// The bytes of a message.
     #[inline(always)]
     pub(crate) fn message(&self, message: u32) -> &'a [u8] {
         let (start, end) = self.range(message);
         &self.bytes[start..end]
+    }
+
+    /// Whether there may be tombstones among them.
+    pub(crate) fn has_nulls(&self) -> bool {
+        self.validity.is_some()
     }
 
     /// Whether a message is there at all: a tombstone is not.

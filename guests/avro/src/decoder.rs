@@ -105,7 +105,7 @@ impl Decoder {
             let reason = match schema_id(batch.message(next)) {
                 Ok(id) => match self.group(id, &batch, &mut seen, lookup)? {
                     Ok(group) => {
-                        next = group.decode_run::<false>(&batch, next);
+                        next = group.decode_run(&batch, next);
                         continue;
                     }
                     Err(reason) => reason,

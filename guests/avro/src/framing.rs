@@ -18,6 +18,12 @@ pub(crate) enum FramingError {
     Magic(u8),
 }
 
+/// What messages of a schema id start with.
+pub(crate) fn prefix_of(id: u32) -> [u8; PREFIX] {
+    let [a, b, c, d] = id.to_be_bytes();
+    [0, a, b, c, d]
+}
+
 /// The schema id of a message: a `u32`, big-endian, after a zero byte.
 #[inline(always)]
 pub(crate) fn schema_id(message: &[u8]) -> Result<u32, FramingError> {
@@ -35,6 +41,7 @@ mod tests {
     #[test]
     fn prefixes() {
         assert_eq!(schema_id(&[0, 1, 2, 3, 4]), Ok(0x0102_0304));
+        assert_eq!(prefix_of(0x0102_0304), [0, 1, 2, 3, 4]);
         assert_eq!(schema_id(&[0, 0xff, 0xff, 0xff, 0xff, 9]), Ok(u32::MAX));
         assert_eq!(schema_id(&[1, 0, 0, 0, 1]), Err(FramingError::Magic(1)));
         assert_eq!(schema_id(&[0, 0, 0, 1]), Err(FramingError::TooShort(4)));

@@ -1,9 +1,12 @@
 //! The messages of one batch that share a schema.
 
+use std::ops::Range;
+
 use weir_guest::rows::{MessageError, Origin, RowGroup};
 
 use crate::{
     batch::Batch,
+    block::{self, Cursor, NotRight, Scratch},
     column::{self, Column, Used},
     framing::{PREFIX, schema_id},
     input::Input,
@@ -19,6 +22,9 @@ pub(crate) struct Group {
     plan: Plan,
     columns: Vec<Column>,
     frames: Vec<Frame>,
+    scratch: Scratch,
+    /// Those of the block under way.
+    cursors: Vec<Cursor>,
     rows: Rows,
     errors: Vec<MessageError>,
     /// What the columns took for the last batch, to reserve as much at once.
@@ -37,6 +43,8 @@ impl Group {
             used: vec![Used::default(); plan.shapes.len()],
             plan,
             frames: Vec::new(),
+            scratch: Scratch::default(),
+            cursors: Vec::new(),
             rows: Rows::default(),
             errors: Vec::new(),
             used_messages: 0,
@@ -59,30 +67,54 @@ impl Group {
 
     /// Decodes the messages from this one on, up to the first with another schema or
     /// none. Returns that one's number, or the number of messages.
-    pub(crate) fn decode_run<const CHECK: bool>(&mut self, batch: &Batch<'_>, first: u32) -> u32 {
-        let (plan, columns, frames) = (&self.plan, &mut self.columns[..], &mut self.frames);
-        for message in first..batch.len() {
-            if !batch.is_valid(message) {
-                continue;
+    pub(crate) fn decode_run(&mut self, batch: &Batch<'_>, first: u32) -> u32 {
+        let mut next = first;
+        loop {
+            let slot = self.rows.count as usize;
+            let end = block::gather(batch, self.id, next, slot, &mut self.cursors);
+            if end == next {
+                return next;
             }
-            let (start, end) = batch.range(message);
-            if schema_id(&batch.bytes[start..end]) != Ok(self.id) {
-                return message;
-            }
-            let input = Input::new(batch.bytes, start + PREFIX, end);
-            match run::record::<CHECK>(plan, columns, frames, input) {
-                Ok(()) => self.rows.add(message),
-                Err(stop) => {
-                    take_back(plan, columns, self.rows.count);
-                    let reason = reason(plan, stop, start + PREFIX);
-                    self.errors.push(MessageError {
-                        row: message,
-                        reason,
-                    });
+            self.decode_block(batch, next..end);
+            next = end;
+        }
+    }
+
+    fn decode_block(&mut self, batch: &Batch<'_>, messages: Range<u32>) {
+        let decoded = block::decode(
+            &self.plan,
+            &mut self.columns,
+            &mut self.frames,
+            &mut self.scratch,
+            batch.bytes,
+            &mut self.cursors,
+        );
+        match decoded {
+            Ok(()) => self.rows.add_all(batch, messages),
+            Err(NotRight) => {
+                take_back(&self.plan, &mut self.columns, self.rows.count);
+                for message in messages.filter(|message| batch.is_valid(*message)) {
+                    self.decode_message::<false>(batch, message);
                 }
             }
         }
-        batch.len()
+    }
+
+    fn decode_message<const CHECK: bool>(&mut self, batch: &Batch<'_>, message: u32) {
+        let (plan, columns, frames) = (&self.plan, &mut self.columns[..], &mut self.frames);
+        let (start, end) = batch.range(message);
+        let input = Input::new(batch.bytes, start + PREFIX, end);
+        match run::record::<CHECK>(plan, columns, frames, input) {
+            Ok(()) => self.rows.add(message),
+            Err(stop) => {
+                take_back(plan, columns, self.rows.count);
+                let reason = reason(plan, stop, start + PREFIX);
+                self.errors.push(MessageError {
+                    row: message,
+                    reason,
+                });
+            }
+        }
     }
 
     /// Hands over the rows, if there are any, and the messages that failed, ascending.
@@ -120,9 +152,10 @@ impl Group {
     #[cold]
     fn decode_again_with_checks(&mut self, batch: &Batch<'_>) {
         self.clear();
-        let mut next = 0;
-        while next < batch.len() {
-            next = self.decode_run::<true>(batch, next) + 1;
+        for message in 0..batch.len() {
+            if batch.is_valid(message) && schema_id(batch.message(message)) == Ok(self.id) {
+                self.decode_message::<true>(batch, message);
+            }
         }
     }
 
@@ -153,6 +186,17 @@ struct Rows {
 }
 
 impl Rows {
+    /// All of these messages but the tombstones among them.
+    fn add_all(&mut self, batch: &Batch<'_>, messages: Range<u32>) {
+        if self.origins.is_none() && self.count == messages.start && !batch.has_nulls() {
+            self.count = messages.end;
+            return;
+        }
+        for message in messages.filter(|message| batch.is_valid(*message)) {
+            self.add(message);
+        }
+    }
+
     #[inline(always)]
     fn add(&mut self, message: u32) {
         match &mut self.origins {

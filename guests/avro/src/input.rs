@@ -88,6 +88,18 @@ impl<'a> Input<'a> {
         }
     }
 
+    /// The same, where `position <= end <= bytes.len()` is known.
+    #[inline(always)]
+    pub(crate) fn within(bytes: &'a [u8], position: usize, end: usize) -> Self {
+        debug_assert!(position <= end && end <= bytes.len());
+        Self {
+            bytes,
+            position,
+            end,
+            empty_items: 0,
+        }
+    }
+
     /// Index into the batch's bytes of the next byte.
     #[inline(always)]
     pub(crate) fn position(&self) -> usize {
@@ -133,15 +145,23 @@ impl<'a> Input<'a> {
         Ok(taken)
     }
 
-    /// As [`take`](Self::take), and the `N` bytes from the same place where the batch
-    /// has as many: more than the value's own, for copying it without a loop.
+    /// As [`take`](Self::take) for a length that [`length`](Self::length) gave; up to `N` bytes
+    /// with the `N` from the same place, where the batch has as many: more than the value's
+    /// own, for copying it without a loop.
     #[inline(always)]
-    pub(crate) fn take_wide<const N: usize>(
-        &mut self,
-        len: usize,
-    ) -> Result<(&'a [u8], Option<&'a [u8; N]>), Fault> {
-        let wide = self.bytes[self.position..].first_chunk();
-        Ok((self.take(len)?, wide))
+    pub(crate) fn take_wide<const N: usize>(&mut self, len: usize) -> Wide<'a, N> {
+        let rest = &self.bytes[self.position..];
+        self.position += len;
+        match rest.first_chunk() {
+            Some(wide) if len <= N => Wide::Short(wide),
+            _ => Wide::Long(&rest[..len]),
+        }
+    }
+
+    /// The `len` bytes before the position.
+    #[inline(always)]
+    pub(crate) fn last(&self, len: usize) -> &'a [u8] {
+        &self.bytes[self.position - len..self.position]
     }
 
     /// A zig-zag `long` (Avro 1.12, Binary encoding).
@@ -247,6 +267,14 @@ impl<'a> Input<'a> {
     }
 }
 
+/// See [`Input::take_wide`].
+pub(crate) enum Wide<'a, const N: usize> {
+    /// The value, and what lies behind it.
+    Short(&'a [u8; N]),
+    /// The value.
+    Long(&'a [u8]),
+}
+
 /// The value of a variable-length integer, and the position after it.
 #[cold]
 #[inline(never)]
@@ -276,7 +304,7 @@ pub(crate) struct Block {
     /// Number of items.
     pub(crate) count: usize,
     /// Where its last item has to end, for blocks that say their size.
-    end: Option<usize>,
+    pub(crate) end: Option<usize>,
 }
 
 impl Block {

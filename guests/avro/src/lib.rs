@@ -1,7 +1,7 @@
 //! weir's Avro deserializer: Confluent wire format in, Arrow columns out.
 //!
 //! ```text
-//! messages ─► framing ─► group for each schema id ─► run ─► column ─► Arrow arrays
+//! messages ─► framing ─► group for each schema id ─► block ─► column ─► Arrow arrays
 //!               id │            ▲                     ▲
 //!                  └► schema ─► compile ─► plan ──────┘
 //! ```
@@ -33,6 +33,7 @@
 //! ```
 
 mod batch;
+mod block;
 mod column;
 mod compile;
 mod decimal;

@@ -115,9 +115,11 @@ impl Op {
     }
 
     /// How many operations after this one belong to it.
-    fn body(self) -> u32 {
+    pub(crate) fn body(self) -> usize {
         match self {
-            Op::Optional { body, .. } | Op::Union { body, .. } | Op::List { body, .. } => body,
+            Op::Optional { body, .. } | Op::Union { body, .. } | Op::List { body, .. } => {
+                body as usize
+            }
             _ => 0,
         }
     }
@@ -129,7 +131,7 @@ pub(crate) fn least_bytes(ops: &[Op]) -> u32 {
     let mut at = 0;
     while let Some(op) = ops.get(at) {
         least = least.saturating_add(op.least_bytes());
-        at += 1 + op.body() as usize;
+        at += 1 + op.body();
     }
     least
 }

@@ -1,8 +1,8 @@
 //! Decodes records by a plan.
 
 use crate::{
-    column::{Column, SHORT, push_absent},
-    input::{Block, Fault, Input},
+    column::{Column, push_absent},
+    input::{Block, Fault, Input, Wide},
     plan::{Op, Plan},
 };
 
@@ -32,6 +32,21 @@ pub(crate) struct Frame {
 
 /// Decodes one record. A failed one leaves parts of itself in the columns: the caller
 /// takes them back.
+pub(crate) fn record<const CHECK: bool>(
+    plan: &Plan,
+    columns: &mut [Column],
+    frames: &mut Vec<Frame>,
+    input: Input<'_>,
+) -> Result<(), Stop> {
+    let input = operations::<CHECK>(plan, columns, frames, 0..plan.ops.len(), input)?;
+    input.finish().map_err(|fault| Stop {
+        fault,
+        column: None,
+        position: input.position(),
+    })
+}
+
+/// Does some operations of one record, with their bodies, and returns what is left of it.
 ///
 /// With `CHECK`, strings are checked for UTF-8 one by one, so that those that are
 /// not fail their record; without, that is left to the caller.
@@ -41,15 +56,16 @@ pub(crate) struct Frame {
 /// So there are two steps a turn (with a `break` between them: around an `if`, LLVM makes
 /// them one again, which costs a fifth of the speed), and `frames` in place of a call stack; it is only
 /// room, and what was in it does not matter.
-#[inline(always)]
-pub(crate) fn record<const CHECK: bool>(
+#[inline(never)]
+pub(crate) fn operations<'a, const CHECK: bool>(
     plan: &Plan,
     columns: &mut [Column],
     frames: &mut Vec<Frame>,
-    mut input: Input<'_>,
-) -> Result<(), Stop> {
-    let mut at = 0;
-    let mut limit = plan.ops.len();
+    range: std::ops::Range<usize>,
+    mut input: Input<'a>,
+) -> Result<Input<'a>, Stop> {
+    let mut at = range.start;
+    let mut limit = range.end;
     frames.clear();
     loop {
         while at < limit {
@@ -60,7 +76,7 @@ pub(crate) fn record<const CHECK: bool>(
             step::<CHECK>(plan, columns, frames, &mut input, &mut at, &mut limit)?;
         }
         let Some(frame) = frames.last_mut() else {
-            break;
+            return Ok(input);
         };
         frame.left -= 1;
         if frame.left > 0 {
@@ -82,11 +98,6 @@ pub(crate) fn record<const CHECK: bool>(
             frames.pop();
         }
     }
-    input.finish().map_err(|fault| Stop {
-        fault,
-        column: None,
-        position: input.position(),
-    })
 }
 
 /// Does the operation at `at`, which is below `limit`.
@@ -112,10 +123,7 @@ fn step<const CHECK: bool>(
     *at += 1;
     match *op {
         Op::Boolean { column } => {
-            let value = or_stop!(column, input.byte());
-            if value > 1 {
-                return Err(stop(Fault::Boolean, column, input));
-            }
+            let value = or_stop!(column, boolean(input));
             columns[column as usize].push([value]);
         }
         Op::Int { column } => {
@@ -140,11 +148,8 @@ fn step<const CHECK: bool>(
         }
         Op::Enum { column, symbols } => {
             let symbols = &plan.symbols[symbols as usize];
-            let index = or_stop!(column, input.int());
-            let symbol = usize::try_from(index)
-                .ok()
-                .and_then(|index| symbols.get(index));
-            let symbol = or_stop!(column, symbol.ok_or(Fault::EnumIndex));
+            let index = or_stop!(column, symbol(input));
+            let symbol = or_stop!(column, symbols.get(index).ok_or(Fault::EnumIndex));
             or_stop!(column, symbol.push(&mut columns[column as usize]));
         }
         Op::Optional { column, null, body } => {
@@ -304,16 +309,29 @@ fn uncommon<'a>(
     }
 }
 
+/// 0 or 1.
 #[inline(always)]
-fn bytes(column: &mut Column, input: &mut Input<'_>, check: bool) -> Result<(), Fault> {
-    let length = input.length()?;
-    let (value, wide) = input.take_wide::<SHORT>(length)?;
-    if check && std::str::from_utf8(value).is_err() {
-        return Err(Fault::Utf8);
+pub(crate) fn boolean(input: &mut Input<'_>) -> Result<u8, Fault> {
+    match input.byte()? {
+        value @ 0..=1 => Ok(value),
+        _ => Err(Fault::Boolean),
     }
-    match wide {
-        Some(wide) if length <= SHORT => column.push_short(wide, length),
-        _ => column.push_bytes(value),
+}
+
+/// The index of an enum's symbol, which the schema may not have.
+#[inline(always)]
+pub(crate) fn symbol(input: &mut Input<'_>) -> Result<usize, Fault> {
+    usize::try_from(input.int()?).map_err(|_| Fault::EnumIndex)
+}
+
+/// Appends one string, or byte string.
+#[inline(always)]
+pub(crate) fn bytes(column: &mut Column, input: &mut Input<'_>, check: bool) -> Result<(), Fault> {
+    let length = input.length()?;
+    match input.take_wide(length) {
+        _ if check && std::str::from_utf8(input.last(length)).is_err() => Err(Fault::Utf8),
+        Wide::Short(wide) => column.push_short(wide, length),
+        Wide::Long(value) => column.push_bytes(value),
     }
 }
 

@@ -1,0 +1,656 @@
+//! Decodes a block of records column by column.
+//!
+//! One operation is done for all records of the block before the next one: its loop has no
+//! dispatch in it, its column stays in registers, and the records, which do not depend on
+//! each other, overlap in the processor. That makes two of what [`run`] takes for one record
+//! after the other (MonetDB/X100, CIDR 2005, has the idea).
+//!
+//! Lists of plain values go item by item: the first items of all records, then the second
+//! ones, each written to where it will lie. What is not plain is left to [`run`], operation
+//! by operation, and so is the whole block when any record of it is not right: that one then
+//! finds out which, and says why.
+
+use std::mem::MaybeUninit;
+
+use crate::{
+    batch::Batch,
+    column::{Column, SHORT},
+    framing::{PREFIX, prefix_of},
+    input::{Block as ListBlock, Fault, Input, Wide},
+    plan::{Op, Plan, Symbol},
+    run::{self, Frame},
+};
+
+/// Records in a block: their bytes should stay in the first cache.
+pub(crate) const BLOCK: u32 = 256;
+
+/// A list goes item by item when its items are this many times more than the longest list
+/// of the block has.
+const LANES_LEAST: usize = 8;
+
+/// Where the rest of one record lies, and the number that its next value has in a column.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Cursor {
+    position: usize,
+    end: usize,
+    slot: usize,
+}
+
+/// Some record of the block is not right. The columns hold parts of the block: the caller
+/// takes them back.
+#[derive(Debug)]
+pub(crate) struct NotRight;
+
+impl From<Fault> for NotRight {
+    fn from(_: Fault) -> Self {
+        NotRight
+    }
+}
+
+/// The next messages, up to a block of them or to one that is not of this schema id: where
+/// the first such one is, or the end. `slot` is the row that the first becomes.
+#[inline(never)]
+pub(crate) fn gather(
+    batch: &Batch<'_>,
+    id: u32,
+    first: u32,
+    slot: usize,
+    cursors: &mut Vec<Cursor>,
+) -> u32 {
+    cursors.resize(BLOCK as usize, Cursor::default());
+    let prefix = prefix_of(id);
+    let last = batch.len().min(first.saturating_add(BLOCK));
+    let (mut count, mut next) = (0, last);
+    for (message, [start, end]) in batch.ranges(first, last) {
+        if !batch.is_valid(message) {
+            continue;
+        }
+        let framed = batch.bytes.get(start..end).and_then(<[u8]>::first_chunk);
+        if framed != Some(&prefix) {
+            next = message;
+            break;
+        }
+        cursors[count] = Cursor {
+            position: start + PREFIX,
+            end,
+            slot: slot + count,
+        };
+        count += 1;
+    }
+    cursors.truncate(count);
+    next
+}
+
+impl Cursor {
+    /// Reads on from here.
+    #[inline(always)]
+    fn read<'a, T>(
+        &mut self,
+        bytes: &'a [u8],
+        read: impl FnOnce(&mut Input<'a>) -> Result<T, Fault>,
+    ) -> Result<T, NotRight> {
+        let mut input = Input::within(bytes, self.position, self.end);
+        let value = read(&mut input)?;
+        self.position = input.position();
+        Ok(value)
+    }
+}
+
+/// Room that blocks use one after the other.
+#[derive(Default)]
+pub(crate) struct Scratch {
+    /// The next item of each list that has one left.
+    items: Vec<Cursor>,
+    /// Of the same list, at the same index.
+    lists: Vec<List>,
+    /// The records whose list has no items, and where they go on.
+    empty: Vec<(usize, usize)>,
+    /// For each operation of an item, what is put into a column once all items are there.
+    spans: Vec<Vec<Span>>,
+}
+
+/// A list that is being decoded.
+#[derive(Clone, Copy)]
+struct List {
+    /// Index of its record in the block.
+    record: usize,
+    /// Items from the current one on.
+    left: usize,
+    /// Where the last of them has to end, if the list says so.
+    end: Option<usize>,
+}
+
+/// A string in the messages' bytes, or the index of a symbol.
+#[derive(Clone, Copy, Default)]
+struct Span {
+    start: usize,
+    len: usize,
+}
+
+/// Decodes the records at `cursors`. Row `slot` of the first is the number of rows that the
+/// columns have.
+#[inline(never)]
+pub(crate) fn decode(
+    plan: &Plan,
+    columns: &mut [Column],
+    frames: &mut Vec<Frame>,
+    scratch: &mut Scratch,
+    bytes: &[u8],
+    cursors: &mut [Cursor],
+) -> Result<(), NotRight> {
+    let mut at = 0;
+    while let Some(op) = plan.ops.get(at) {
+        let next = at + 1 + op.body();
+        let body = &plan.ops[at + 1..next];
+        if let Some(leaf) = Leaf::of(*op, body) {
+            prepare(columns, leaf, cursors.len());
+            in_order(plan, columns, leaf, bytes, cursors)?;
+        } else if !list(plan, columns, scratch, *op, body, bytes, cursors)? {
+            for cursor in cursors.iter_mut() {
+                let input = Input::within(bytes, cursor.position, cursor.end);
+                let rest = run::operations::<false>(plan, columns, frames, at..next, input);
+                cursor.position = rest.map_err(|_| NotRight)?.position();
+            }
+        }
+        at = next;
+    }
+    if all_read(cursors) {
+        Ok(())
+    } else {
+        Err(NotRight)
+    }
+}
+
+#[inline(never)]
+fn all_read(cursors: &[Cursor]) -> bool {
+    cursors.iter().all(|cursor| cursor.position == cursor.end)
+}
+
+/// An operation that gives one value, or an optional one.
+#[derive(Clone, Copy)]
+struct Leaf {
+    op: Op,
+    column: usize,
+    /// Which branch is null.
+    null: Option<i64>,
+}
+
+impl Leaf {
+    fn of(op: Op, body: &[Op]) -> Option<Self> {
+        match (op, body) {
+            (Op::Optional { column, null, .. }, [only]) => {
+                let leaf = Self::of(*only, &[])?;
+                // Otherwise it is the only field of a record, which is what may be null.
+                (leaf.column == column as usize).then_some(Self {
+                    null: Some(i64::from(null)),
+                    ..leaf
+                })
+            }
+            (
+                Op::Boolean { column }
+                | Op::Int { column }
+                | Op::Long { column }
+                | Op::Float { column }
+                | Op::Double { column }
+                | Op::Bytes { column }
+                | Op::Fixed { column, .. }
+                | Op::Enum { column, .. },
+                [],
+            ) => Some(Self {
+                op,
+                column: column as usize,
+                null: None,
+            }),
+            _ => None,
+        }
+    }
+
+    /// Bytes of a value; `None` where that depends on the value.
+    fn width(self) -> Option<usize> {
+        match self.op {
+            Op::Boolean { .. } => Some(1),
+            Op::Int { .. } | Op::Float { .. } => Some(4),
+            Op::Long { .. } | Op::Double { .. } => Some(8),
+            Op::Fixed { size, .. } => Some(size as usize),
+            _ => None,
+        }
+    }
+}
+
+/// Makes room for `count` values, all of them null as far as the column has room for that.
+fn prepare(columns: &mut [Column], leaf: Leaf, count: usize) {
+    let column = &mut columns[leaf.column];
+    if leaf.null.is_some() {
+        column.valid.resize(column.valid.len() + count, 0);
+    }
+    if let Some(width) = leaf.width() {
+        column.data.resize(column.data.len() + count * width, 0);
+    }
+}
+
+/// Decodes one value of each record, in the order of their slots.
+fn in_order(
+    plan: &Plan,
+    columns: &mut [Column],
+    leaf: Leaf,
+    bytes: &[u8],
+    cursors: &mut [Cursor],
+) -> Result<(), NotRight> {
+    let column = &mut columns[leaf.column];
+    match leaf.op {
+        Op::Bytes { .. } => {
+            let Column {
+                valid,
+                offsets,
+                data,
+                ..
+            } = column;
+            let valid = leaf.null.map(|null| (null, &mut valid[..]));
+            strings(bytes, cursors, valid, offsets, data)
+        }
+        Op::Enum { symbols, .. } => enums(
+            &plan.symbols[symbols as usize],
+            leaf,
+            column,
+            bytes,
+            cursors,
+        ),
+        _ => fixed_width(leaf, column, bytes, cursors),
+    }
+}
+
+/// Decodes one value of known width of each record, each to its slot.
+fn fixed_width(
+    leaf: Leaf,
+    column: &mut Column,
+    bytes: &[u8],
+    cursors: &mut [Cursor],
+) -> Result<(), NotRight> {
+    let Column { valid, data, .. } = column;
+    let valid = leaf.null.map(|null| (null, &mut valid[..]));
+    // Numbers go into their slots as numbers: on the way through a result, an array of bytes
+    // is taken apart.
+    macro_rules! numbers {
+        ($width:literal, |$input:ident| $number:expr) => {{
+            let (slots, _) = data.as_chunks_mut::<$width>();
+            each(bytes, cursors, valid, |slot, $input| {
+                slots[slot] = $number.to_le_bytes();
+                Ok(())
+            })
+        }};
+    }
+    match leaf.op {
+        Op::Boolean { .. } => numbers!(1, |input| run::boolean(input)?),
+        Op::Int { .. } => numbers!(4, |input| input.int()?),
+        Op::Long { .. } => numbers!(8, |input| input.long()?),
+        Op::Float { .. } => numbers!(4, |input| u32::from_le_bytes(input.array()?)),
+        Op::Double { .. } => numbers!(8, |input| u64::from_le_bytes(input.array()?)),
+        Op::Fixed { size, .. } => {
+            let size = size as usize;
+            each(bytes, cursors, valid, |slot, input| {
+                data[slot * size..][..size].copy_from_slice(input.take(size)?);
+                Ok(())
+            })
+        }
+        _ => Err(NotRight),
+    }
+}
+
+/// Calls `decode` for each record that has a value, with its slot. A function of its own for
+/// each kind of value, with `decode` in one place: small loops are what stays in registers.
+#[inline(never)]
+fn each<'a>(
+    bytes: &'a [u8],
+    cursors: &mut [Cursor],
+    mut valid: Option<(i64, &mut [u8])>,
+    mut decode: impl FnMut(usize, &mut Input<'a>) -> Result<(), Fault>,
+) -> Result<(), NotRight> {
+    for cursor in cursors {
+        let slot = cursor.slot;
+        cursor.read(bytes, |input| {
+            if let Some((null, valid)) = &mut valid {
+                if is_null(input, *null)? {
+                    return Ok(());
+                }
+                valid[slot] = 1;
+            }
+            decode(slot, input)
+        })?;
+    }
+    Ok(())
+}
+
+/// Reads the branch of a union of null and another type.
+#[inline(always)]
+fn is_null(input: &mut Input<'_>, null: i64) -> Result<bool, Fault> {
+    let branch = input.long()?;
+    if branch != null && branch != 1 - null {
+        return Err(Fault::UnionBranch);
+    }
+    Ok(branch == null)
+}
+
+/// Strings or byte strings, in order.
+#[inline(never)]
+fn strings(
+    bytes: &[u8],
+    cursors: &mut [Cursor],
+    mut valid: Option<(i64, &mut [u8])>,
+    offsets: &mut Vec<u8>,
+    data: &mut Vec<u8>,
+) -> Result<(), NotRight> {
+    let (Some(first), Some(last)) = (cursors.first(), cursors.last()) else {
+        return Ok(());
+    };
+    // All records of the block lie between these two, so this is enough for any of their
+    // fields. What it adds up to is bounded by the columns' offsets.
+    let room = last.end - first.position + SHORT;
+    if i32::try_from(data.len() + room).is_err() {
+        return Err(NotRight);
+    }
+    data.reserve(room);
+    let start = data.len();
+    let free = data.spare_capacity_mut();
+    let mut filled = 0;
+    let before = offsets.len();
+    offsets.resize(before + cursors.len() * 4, 0);
+    let (ends, _) = offsets[before..].as_chunks_mut::<4>();
+    for (cursor, end) in cursors.iter_mut().zip(ends) {
+        let slot = cursor.slot;
+        cursor.read(bytes, |input| {
+            if let Some((null, valid)) = &mut valid {
+                if is_null(input, *null)? {
+                    return Ok(());
+                }
+                valid[slot] = 1;
+            }
+            let length = input.length()?;
+            match input.take_wide::<SHORT>(length) {
+                Wide::Short(wide) => {
+                    free[filled..][..SHORT].write_copy_of_slice(wide);
+                }
+                Wide::Long(value) => copy(value, &mut free[filled..]),
+            }
+            filled += length;
+            Ok(())
+        })?;
+        *end = offset(start + filled);
+    }
+    #[expect(unsafe_code, reason = "nothing else takes over what was written")]
+    // SAFETY: `free` is the spare capacity, and its first `filled` bytes were written: each
+    // value where the one before it ends.
+    unsafe {
+        data.set_len(start + filled);
+    }
+    Ok(())
+}
+
+/// Kept apart: a copy of unknown length is a call out of the component.
+#[cold]
+#[inline(never)]
+fn copy(value: &[u8], to: &mut [MaybeUninit<u8>]) {
+    to[..value.len()].write_copy_of_slice(value);
+}
+
+/// An offset that was seen to fit.
+#[inline(always)]
+fn offset(end: usize) -> [u8; 4] {
+    u32::try_from(end).unwrap_or(u32::MAX).to_le_bytes()
+}
+
+/// Symbols of an enum, in order.
+#[inline(never)]
+fn enums(
+    symbols: &[Symbol],
+    leaf: Leaf,
+    column: &mut Column,
+    bytes: &[u8],
+    cursors: &mut [Cursor],
+) -> Result<(), NotRight> {
+    for cursor in cursors {
+        let slot = cursor.slot;
+        cursor.read(bytes, |input| {
+            if let Some(null) = leaf.null {
+                if is_null(input, null)? {
+                    return column.push_bytes(&[]);
+                }
+                column.valid[slot] = 1;
+            }
+            let symbol = symbols.get(run::symbol(input)?).ok_or(Fault::EnumIndex)?;
+            symbol.push(column)
+        })?;
+    }
+    Ok(())
+}
+
+/// Decodes the lists of all records item by item. False, with nothing done, where the
+/// operation is no list of plain values, or that would not pay.
+fn list(
+    plan: &Plan,
+    columns: &mut [Column],
+    scratch: &mut Scratch,
+    op: Op,
+    body: &[Op],
+    bytes: &[u8],
+    cursors: &mut [Cursor],
+) -> Result<bool, NotRight> {
+    let Op::List {
+        column, item_bytes, ..
+    } = op
+    else {
+        return Ok(false);
+    };
+    let Some(leaves) = leaves(body).filter(|leaves| item_bytes > 0 && !leaves.is_empty()) else {
+        return Ok(false);
+    };
+    let column = column as usize;
+    let first = columns[column].items();
+    let heads = heads(item_bytes, first, scratch, bytes, cursors)?;
+    if heads.items < heads.longest * LANES_LEAST {
+        return Ok(false);
+    }
+    let total = heads.items;
+    let Scratch {
+        items,
+        lists,
+        spans,
+        empty,
+    } = scratch;
+    for (record, position) in empty {
+        cursors[*record].position = *position;
+    }
+    push_lists(&mut columns[column], cursors.len(), lists)?;
+    spans.resize_with(leaves.len().max(spans.len()), Vec::new);
+    for (leaf, spans) in leaves.iter().zip(&mut *spans) {
+        prepare(columns, *leaf, total);
+        spans.clear();
+        if leaf.width().is_none() {
+            spans.resize(total, Span::default());
+        }
+    }
+    while !items.is_empty() {
+        for (leaf, spans) in leaves.iter().zip(&mut *spans) {
+            let column = &mut columns[leaf.column];
+            match leaf.width() {
+                Some(_) => fixed_width(*leaf, column, bytes, items)?,
+                None => note(*leaf, column, first, spans, bytes, items)?,
+            }
+        }
+        next_items(bytes, item_bytes, items, lists, cursors)?;
+    }
+    for (leaf, spans) in leaves.iter().zip(&*spans) {
+        put_noted(plan, &mut columns[leaf.column], *leaf, spans, bytes)?;
+    }
+    Ok(true)
+}
+
+/// What the lists of a block have together.
+#[derive(Default)]
+struct Heads {
+    items: usize,
+    longest: usize,
+}
+
+/// Reads the number of items of each list into `scratch`. The first item of all gets the
+/// slot `first`.
+#[inline(never)]
+fn heads(
+    item_bytes: u32,
+    first: usize,
+    scratch: &mut Scratch,
+    bytes: &[u8],
+    cursors: &[Cursor],
+) -> Result<Heads, NotRight> {
+    let Scratch {
+        items,
+        lists,
+        empty,
+        ..
+    } = scratch;
+    items.clear();
+    lists.clear();
+    empty.clear();
+    let mut heads = Heads::default();
+    for (record, cursor) in cursors.iter().enumerate() {
+        let mut item = *cursor;
+        match item.read(bytes, |input| input.block(item_bytes))? {
+            Some(block) => {
+                item.slot = first + heads.items;
+                items.push(item);
+                lists.push(List {
+                    record,
+                    left: block.count,
+                    end: block.end,
+                });
+                heads.items += block.count;
+                heads.longest = heads.longest.max(block.count);
+            }
+            None => empty.push((record, item.position)),
+        }
+    }
+    Ok(heads)
+}
+
+/// The operations of an item, if each is a leaf.
+fn leaves(body: &[Op]) -> Option<Vec<Leaf>> {
+    let mut leaves = Vec::new();
+    let mut at = 0;
+    while let Some(op) = body.get(at) {
+        let next = at + 1 + op.body();
+        leaves.push(Leaf::of(*op, &body[at + 1..next])?);
+        at = next;
+    }
+    Some(leaves)
+}
+
+/// The offsets of all records' lists; those that are not among `lists` are empty.
+#[inline(never)]
+fn push_lists(column: &mut Column, records: usize, lists: &[List]) -> Result<(), NotRight> {
+    let mut lists = lists.iter().peekable();
+    for record in 0..records {
+        let list = lists.next_if(|list| list.record == record);
+        column.push_list(list.map_or(0, |list| list.left))?;
+    }
+    Ok(())
+}
+
+/// Notes where one string, or which symbol, each item has.
+fn note(
+    leaf: Leaf,
+    column: &mut Column,
+    first: usize,
+    spans: &mut [Span],
+    bytes: &[u8],
+    items: &mut [Cursor],
+) -> Result<(), NotRight> {
+    let valid = leaf.null.map(|null| (null, &mut column.valid[..]));
+    if matches!(leaf.op, Op::Enum { .. }) {
+        let put = |slot: usize, input: &mut Input<'_>| {
+            let start = run::symbol(input)?;
+            spans[slot - first] = Span { start, len: 0 };
+            Ok(())
+        };
+        return each(bytes, items, valid, put);
+    }
+    let put = |slot: usize, input: &mut Input<'_>| {
+        let len = input.length()?;
+        let start = input.position();
+        input.take(len)?;
+        spans[slot - first] = Span { start, len };
+        Ok(())
+    };
+    each(bytes, items, valid, put)
+}
+
+/// Puts what was noted into the column, in the order of the items.
+#[inline(never)]
+fn put_noted(
+    plan: &Plan,
+    column: &mut Column,
+    leaf: Leaf,
+    spans: &[Span],
+    bytes: &[u8],
+) -> Result<(), NotRight> {
+    match leaf.op {
+        Op::Bytes { .. } => {
+            for span in spans {
+                match bytes[span.start..].first_chunk::<SHORT>() {
+                    Some(wide) if span.len <= SHORT => column.push_short(wide, span.len)?,
+                    _ => column.push_bytes(&bytes[span.start..][..span.len])?,
+                }
+            }
+        }
+        Op::Enum { symbols, .. } => {
+            let symbols = &plan.symbols[symbols as usize];
+            let first = column.valid.len().wrapping_sub(spans.len());
+            for (index, span) in spans.iter().enumerate() {
+                if leaf.null.is_some() && column.valid[first + index] == 0 {
+                    column.push_bytes(&[])?;
+                    continue;
+                }
+                symbols.get(span.start).ok_or(NotRight)?.push(column)?;
+            }
+        }
+        _ => {}
+    }
+    Ok(())
+}
+
+/// Goes on to the next item of each list. A list that is through has to end there: one that
+/// comes in several blocks is left to [`run`].
+#[inline(never)]
+fn next_items(
+    bytes: &[u8],
+    item_bytes: u32,
+    items: &mut Vec<Cursor>,
+    lists: &mut Vec<List>,
+    cursors: &mut [Cursor],
+) -> Result<(), NotRight> {
+    let mut kept = 0;
+    for at in 0..items.len() {
+        let (mut item, mut list) = (items[at], lists[at]);
+        list.left -= 1;
+        if list.left > 0 {
+            item.slot += 1;
+            items[kept] = item;
+            lists[kept] = list;
+            kept += 1;
+            continue;
+        }
+        let more = item.read(bytes, |input| {
+            let block = ListBlock {
+                count: 0,
+                end: list.end,
+            };
+            block.check(input)?;
+            input.block(item_bytes)
+        })?;
+        if more.is_some() {
+            return Err(NotRight);
+        }
+        cursors[list.record].position = item.position;
+    }
+    items.truncate(kept);
+    lists.truncate(kept);
+    Ok(())
+}
