@@ -27,6 +27,7 @@ pub mod avro;
 mod broker;
 pub mod groups;
 pub mod guest;
+mod http;
 pub mod kafka;
 pub mod mock;
 pub mod orders;

@@ -1,11 +1,63 @@
-//! As much of HTTP/1.1 as clients of a registry use.
+//! As much of HTTP/1.1 as clients of a registry and of a token endpoint use.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::TcpStream;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
-/// A request, as the registry saw it.
+/// A server on loopback, with a thread a connection; it stops when dropped.
+#[derive(Debug)]
+pub(crate) struct Server {
+    address: SocketAddr,
+    stopped: Arc<AtomicBool>,
+}
+
+impl Server {
+    /// Answers each request with what `answer` makes of it; with `None`, hangs up.
+    ///
+    /// Connections are not kept, so that what `answer` does meets the next request.
+    pub(crate) fn start(
+        answer: impl Fn(&Request) -> Option<Response> + Send + Sync + 'static,
+    ) -> Self {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a loopback port");
+        let address = listener.local_addr().expect("a bound address");
+        let stopped = Arc::new(AtomicBool::new(false));
+        let told = Arc::clone(&stopped);
+        let answer = Arc::new(answer);
+        std::thread::spawn(move || {
+            for stream in listener.incoming() {
+                if told.load(Ordering::Relaxed) {
+                    return;
+                }
+                let Ok(stream) = stream else { continue };
+                let answer = Arc::clone(&answer);
+                std::thread::spawn(move || {
+                    if let Some(response) = Request::read(&stream).and_then(|read| answer(&read)) {
+                        response.write(&stream);
+                    }
+                });
+            }
+        });
+        Self { address, stopped }
+    }
+
+    /// `http://` and the address.
+    pub(crate) fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.stopped.store(true, Ordering::Relaxed);
+        // Wakes the thread that waits in `accept`.
+        let _ = TcpStream::connect(self.address);
+    }
+}
+
+/// A request, as the server saw it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Request {
     /// `GET`, `POST`, …
@@ -28,7 +80,7 @@ impl Request {
         Some(value)
     }
 
-    pub(super) fn read(stream: &TcpStream) -> Option<Self> {
+    fn read(stream: &TcpStream) -> Option<Self> {
         let mut reader = BufReader::new(stream);
         let mut lines = Vec::new();
         loop {
@@ -69,46 +121,55 @@ impl Request {
 }
 
 /// An answer to a request.
-pub(super) struct Response {
+pub(crate) struct Response {
     status: u16,
+    content_type: &'static str,
     body: String,
 }
 
 impl Response {
-    pub(super) fn ok(body: &Value) -> Self {
+    pub(crate) fn json(status: u16, body: &Value) -> Self {
         Self {
-            status: 200,
+            status,
+            content_type: "application/json",
             body: body.to_string(),
         }
     }
 
-    pub(super) fn error(status: u16, code: u32, message: &str) -> Self {
+    pub(crate) fn html(status: u16, body: &str) -> Self {
         Self {
             status,
-            body: json!({ "error_code": code, "message": message }).to_string(),
-        }
-    }
-
-    pub(super) fn raw(status: u16, body: &str) -> Self {
-        Self {
-            status,
+            content_type: "text/html",
             body: body.to_owned(),
         }
     }
 
-    pub(super) fn write(&self, mut stream: &TcpStream) {
-        let Self { status, body } = self;
+    /// The same, with another type of content.
+    pub(crate) fn of_type(self, content_type: &'static str) -> Self {
+        Self {
+            content_type,
+            ..self
+        }
+    }
+
+    fn write(&self, mut stream: &TcpStream) {
+        let Self {
+            status,
+            content_type,
+            body,
+        } = self;
         // A client that hung up has its answer already.
         let _ = write!(
             stream,
-            "HTTP/1.1 {status} \r\nContent-Type: application/vnd.schemaregistry.v1+json\r\n\
+            "HTTP/1.1 {status} \r\nContent-Type: {content_type}\r\n\
              Content-Length: {}\r\nConnection: close\r\n\r\n{body}",
             body.len()
         );
     }
 }
 
-fn percent_decoded(part: &str) -> String {
+/// The text with each `%xx` replaced by its byte.
+pub(crate) fn percent_decoded(part: &str) -> String {
     let mut bytes = Vec::with_capacity(part.len());
     let mut rest = part.as_bytes();
     while let Some((&byte, after)) = rest.split_first() {
