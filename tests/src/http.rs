@@ -1,5 +1,6 @@
 //! As much of HTTP/1.1 as clients of a registry and of a token endpoint use.
 
+use std::collections::HashMap;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
@@ -186,4 +187,13 @@ pub(crate) fn percent_decoded(part: &str) -> String {
         }
     }
     String::from_utf8_lossy(&bytes).into_owned()
+}
+
+/// The fields of a form (`application/x-www-form-urlencoded`).
+pub(crate) fn form(body: &[u8]) -> HashMap<String, String> {
+    let text = String::from_utf8_lossy(body).replace('+', " ");
+    let fields = text.split('&').filter_map(|field| field.split_once('='));
+    fields
+        .map(|(name, value)| (percent_decoded(name), percent_decoded(value)))
+        .collect()
 }
