@@ -3,6 +3,8 @@
 mod acl;
 mod client;
 mod listener;
+mod options;
+mod sasl;
 mod secure;
 mod settings;
 
@@ -25,8 +27,10 @@ use crate::{Unavailable, ports, script};
 
 pub use acl::{Acl, Operation, Resource};
 pub use client::Client;
-pub use listener::{Listener, Mechanism, User};
-pub use secure::{Options, SecureKafka};
+pub use listener::Listener;
+pub use options::Options;
+pub use sasl::{Mechanism, User};
+pub use secure::SecureKafka;
 pub use settings::{Protocol, Settings};
 
 const READY_WITHIN: Duration = Duration::from_secs(60);

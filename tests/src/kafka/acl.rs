@@ -5,7 +5,7 @@ use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
-use super::listener::User;
+use super::sasl::User;
 use super::settings::Settings;
 
 const IN_FORCE_WITHIN: Duration = Duration::from_secs(10);

@@ -4,7 +4,9 @@ use std::sync::OnceLock;
 
 use super::acl::{self, Acl};
 use super::client::Client;
-use super::listener::{Listener, Mechanism, Peers, User};
+use super::listener::{Listener, Peers};
+use super::options::Options;
+use super::sasl::{self, Mechanism, SERVICE, User};
 use super::{Kafka, Settings};
 use crate::Unavailable;
 use crate::certificates::{Certificates, Identity};
@@ -20,65 +22,6 @@ pub struct SecureKafka {
     certificates: Certificates,
     oidc: Option<Oidc>,
     kerberos: Option<Result<Kerberos, Unavailable>>,
-}
-
-/// Which listeners and peers a broker gets; those that are not asked for are not started.
-#[derive(Debug, Clone, Default)]
-pub struct Options {
-    listeners: Vec<Listener>,
-    oidc: bool,
-    kerberos: bool,
-    acls: bool,
-    properties: Vec<(String, String)>,
-}
-
-impl Options {
-    /// Every listener, every mechanism, and ACLs. Kerberos only where it is installed.
-    #[must_use]
-    pub fn everything() -> Self {
-        let all = Listener::ALL.into_iter();
-        all.fold(Self::default(), Self::listener)
-            .oidc()
-            .kerberos()
-            .acls()
-    }
-
-    /// Adds a listener.
-    #[must_use]
-    pub fn listener(mut self, listener: Listener) -> Self {
-        self.listeners.push(listener);
-        self
-    }
-
-    /// Starts an [`Oidc`], and adds OAUTHBEARER to the SASL listeners.
-    #[must_use]
-    pub fn oidc(mut self) -> Self {
-        self.oidc = true;
-        self
-    }
-
-    /// Starts a [`Kerberos`], and adds GSSAPI to the SASL listeners. Where it is not installed,
-    /// the broker starts all the same, and [`SecureKafka::kerberos`] says so.
-    #[must_use]
-    pub fn kerberos(mut self) -> Self {
-        self.kerberos = true;
-        self
-    }
-
-    /// Lets clients do only what an [`Acl`] allows; [`User::ALICE`] and clients without a name,
-    /// which those of [`Listener::Tls`] are, may do everything.
-    #[must_use]
-    pub fn acls(mut self) -> Self {
-        self.acls = true;
-        self
-    }
-
-    /// Sets a property of `server.properties`; it wins over the harness's own.
-    #[must_use]
-    pub fn property(mut self, key: &str, value: &str) -> Self {
-        self.properties.push((key.to_owned(), value.to_owned()));
-        self
-    }
 }
 
 impl SecureKafka {
@@ -110,7 +53,9 @@ impl SecureKafka {
                 .as_ref()
                 .and_then(|kerberos| kerberos.as_ref().ok()),
         };
-        let mut settings = peers.add_to(Settings::default());
+        let names = "RULE:^CN=([^,]+).*$/$1/";
+        let settings = Settings::default().property("ssl.principal.mapping.rules", names);
+        let mut settings = sasl::add_to(settings, &peers);
         for listener in options.listeners {
             settings = listener.add_to(settings, &peers);
         }
@@ -222,7 +167,7 @@ impl SecureKafka {
             Mechanism::Gssapi => {
                 let kerberos = self.kerberos().expect("Kerberos is installed");
                 client
-                    .set("sasl.kerberos.service.name", "kafka")
+                    .set("sasl.kerberos.service.name", SERVICE)
                     .set("sasl.kerberos.principal", user.name)
                     .set("sasl.kerberos.keytab", kerberos.keytab(user.name).display())
             }
