@@ -16,10 +16,10 @@ use weir_tests::kafka::{
 
 use session::{Refused, consume, produce, round_trip};
 
-/// The refusal came within seconds, with this code and with one of these texts.
-fn assert_refused(result: Result<(), Refused>, code: Code, texts: &[&str]) {
+/// The refusal came within seconds, with one of these codes and one of these texts.
+fn assert_refused(result: Result<(), Refused>, codes: &[Code], texts: &[&str]) {
     let refused = result.expect_err("nobody is let in like that");
-    assert_eq!(refused.code, code, "{refused:?}");
+    assert!(codes.contains(&refused.code), "{refused:?}");
     let found = texts.iter().any(|text| refused.reason.contains(text));
     assert!(found, "{refused:?} has none of {texts:?}");
     assert!(refused.after < Duration::from_secs(5), "{refused:?}");
@@ -41,18 +41,18 @@ fn a_missing_acl_is_named_and_added() {
     let produce = || produce(&client, None, "acls");
     let consume = || consume(&client, None, "acls");
 
-    assert_refused(produce(), Code::TopicAuthorizationFailed, &[""]);
+    assert_refused(produce(), &[Code::TopicAuthorizationFailed], &[""]);
     kafka.allow(&acl(Operation::Write, topic));
     assert_eq!(produce(), Ok(()));
 
-    assert_refused(consume(), Code::GroupAuthorizationFailed, &[""]);
+    assert_refused(consume(), &[Code::GroupAuthorizationFailed], &[""]);
     kafka.allow(&acl(Operation::Read, Resource::Group("acls")));
-    assert_refused(consume(), Code::TopicAuthorizationFailed, &[""]);
+    assert_refused(consume(), &[Code::TopicAuthorizationFailed], &[""]);
     kafka.allow(&acl(Operation::Read, topic));
     assert_eq!(consume(), Ok(()));
 
     kafka.disallow(&acl(Operation::Write, topic));
-    assert_refused(produce(), Code::TopicAuthorizationFailed, &[""]);
+    assert_refused(produce(), &[Code::TopicAuthorizationFailed], &[""]);
 }
 
 #[test]
