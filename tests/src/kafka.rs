@@ -1,5 +1,11 @@
 //! Apache Kafka itself: one node in KRaft mode, on loopback.
 
+mod acl;
+mod client;
+mod listener;
+mod options;
+mod sasl;
+mod secure;
 mod settings;
 
 use std::fs::File;
@@ -19,6 +25,12 @@ use tempfile::TempDir;
 use crate::watched::Watched;
 use crate::{Unavailable, ports, script};
 
+pub use acl::{Acl, Operation, Resource};
+pub use client::Client;
+pub use listener::Listener;
+pub use options::Options;
+pub use sasl::{Mechanism, User};
+pub use secure::SecureKafka;
 pub use settings::{Protocol, Settings};
 
 const READY_WITHIN: Duration = Duration::from_secs(60);
@@ -86,6 +98,12 @@ impl Kafka {
     ///
     /// If the broker does not come up; the end of its log is in the message.
     pub fn start_with(settings: Settings) -> Result<Self, Unavailable> {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        Self::start_in(folder, settings)
+    }
+
+    /// With a folder that may have files which `settings` refer to: it goes with the broker.
+    fn start_in(folder: TempDir, settings: Settings) -> Result<Self, Unavailable> {
         let libs = script::path_from("kafka-libs").map_err(|reason| Unavailable {
             peer: "Apache Kafka",
             reason,
@@ -96,7 +114,6 @@ impl Kafka {
             plaintext: format!("127.0.0.1:{}", ports::free()),
             others: settings.listeners.iter().map(|_| ports::free()).collect(),
         };
-        let folder = tempfile::tempdir().expect("a temporary folder");
         let mut kafka = Self {
             libs,
             settings,
@@ -285,11 +302,17 @@ impl Kafka {
         self.folder.path().join("broker.log")
     }
 
+    /// From the first error on, which a shutdown's many lines would push out.
     fn log_tail(&self) -> String {
         let log = std::fs::read(self.log()).unwrap_or_default();
         let log = String::from_utf8_lossy(&log);
         let lines: Vec<&str> = log.lines().collect();
-        lines[lines.len().saturating_sub(40)..].join("\n")
+        let error = lines.iter().position(|line| line.contains(" ERROR "));
+        let start = error.unwrap_or(lines.len().saturating_sub(40));
+        lines[start..]
+            .iter()
+            .take(40)
+            .fold(String::new(), |text, line| text + line + "\n")
     }
 }
 

@@ -5,6 +5,12 @@
 //!             kafka::Kafka   Apache Kafka itself: restarts, transactions, security
 //! records ◄── read           what either of them holds
 //! registry::Registry         a schema registry over HTTP, with a fault switch
+//!
+//! kafka::SecureKafka   listeners with TLS, SASL and ACLs, and clients for them
+//!   ├─ certificates::Certificates     the right ones and the wrong ones
+//!   ├─ oidc::Oidc                     OAuth tokens and their keys, with a fault switch
+//!   └─ kerberos::Kerberos             a realm with its own server
+//!
 //! python::PythonPeer         confluent-kafka's own serializers
 //!
 //! weir::Project  ─► weir::Running ─► weir::Finished     the command, as its users run it
@@ -25,10 +31,14 @@
 
 pub mod avro;
 mod broker;
+pub mod certificates;
 pub mod groups;
 pub mod guest;
+mod http;
 pub mod kafka;
+pub mod kerberos;
 pub mod mock;
+pub mod oidc;
 pub mod orders;
 mod ports;
 pub mod python;

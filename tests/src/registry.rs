@@ -1,18 +1,17 @@
 //! A schema registry: Confluent's REST interface, in memory, with a fault switch.
 
-mod http;
 mod store;
 
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
-use http::Response;
-use store::Store;
+use crate::http::{Response, Server};
+use store::{Store, error};
 
-pub use http::Request;
+pub use crate::http::Request;
 pub use store::{NewSchema, Reference};
+
+const CONTENT_TYPE: &str = "application/vnd.schemaregistry.v1+json";
 
 /// What the registry does instead of answering.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -33,7 +32,7 @@ pub enum Fault {
 /// A registry on loopback; it stops when dropped.
 #[derive(Debug)]
 pub struct Registry {
-    address: SocketAddr,
+    server: Server,
     shared: Arc<Shared>,
 }
 
@@ -42,7 +41,6 @@ struct Shared {
     store: Mutex<Store>,
     fault: Mutex<Fault>,
     requests: Mutex<Vec<Request>>,
-    stopped: AtomicBool,
 }
 
 impl Registry {
@@ -53,18 +51,16 @@ impl Registry {
     /// If there is no loopback interface.
     #[must_use]
     pub fn start() -> Self {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a loopback port");
-        let address = listener.local_addr().expect("a bound address");
         let shared = Arc::new(Shared::default());
-        let server = Arc::clone(&shared);
-        std::thread::spawn(move || server.serve(&listener));
-        Self { address, shared }
+        let asked = Arc::clone(&shared);
+        let server = Server::start(move |request| asked.answer(request));
+        Self { server, shared }
     }
 
     /// The `schema.registry.url`.
     #[must_use]
     pub fn url(&self) -> String {
-        format!("http://{}", self.address)
+        self.server.url()
     }
 
     /// Registers a schema under a subject and returns its id; the same schema keeps its id.
@@ -93,47 +89,21 @@ impl Registry {
     }
 }
 
-impl Drop for Registry {
-    fn drop(&mut self) {
-        self.shared.stopped.store(true, Ordering::Relaxed);
-        // Wakes the thread that waits in `accept`.
-        let _ = TcpStream::connect(self.address);
-    }
-}
-
 impl Shared {
-    fn serve(self: Arc<Self>, listener: &TcpListener) {
-        for stream in listener.incoming() {
-            if self.stopped.load(Ordering::Relaxed) {
-                return;
-            }
-            if let Ok(stream) = stream {
-                let shared = Arc::clone(&self);
-                std::thread::spawn(move || shared.answer(&stream));
-            }
-        }
-    }
-
-    /// Answers one request; connections are not kept, so that a fault meets the next one.
-    fn answer(&self, stream: &TcpStream) {
-        let Some(request) = Request::read(stream) else {
-            return;
-        };
+    fn answer(&self, request: &Request) -> Option<Response> {
         lock(&self.requests).push(request.clone());
         let fault = *lock(&self.fault);
         let response = match fault {
-            Fault::Down => return,
-            Fault::Status(status) => {
-                Response::error(status, u32::from(status) * 100 + 1, "a fault")
-            }
-            Fault::Garbage => Response::raw(200, "<html>it works!</html>"),
-            Fault::None => lock(&self.store).answer(&request),
+            Fault::Down => return None,
+            Fault::Status(status) => error(status, u32::from(status) * 100 + 1, "a fault"),
+            Fault::Garbage => Response::html(200, "<html>it works!</html>"),
+            Fault::None => lock(&self.store).answer(request),
             Fault::Slow(delay) => {
                 std::thread::sleep(delay);
-                lock(&self.store).answer(&request)
+                lock(&self.store).answer(request)
             }
         };
-        response.write(stream);
+        Some(response.of_type(CONTENT_TYPE))
     }
 }
 

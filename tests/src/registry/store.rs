@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-use super::http::{Request, Response};
+use crate::http::{Request, Response};
 
 /// A schema to register.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -132,11 +132,11 @@ impl Store {
     pub(super) fn answer(&mut self, request: &Request) -> Response {
         let path: Vec<&str> = request.path.iter().map(String::as_str).collect();
         match (request.method.as_str(), path.as_slice()) {
-            ("GET", ["subjects"]) => Response::ok(&self.subjects.keys().cloned().collect()),
+            ("GET", ["subjects"]) => Response::json(200, &self.subjects.keys().cloned().collect()),
             ("GET", ["schemas", "ids", id]) => self.by_id(id.parse().ok()),
             ("GET", ["schemas", "guids", guid]) => self.by_id(id_of(guid)),
             ("GET", ["subjects", subject, "versions"]) => match self.subjects.get(*subject) {
-                Some(ids) => Response::ok(&(1..=ids.len()).collect()),
+                Some(ids) => Response::json(200, &(1..=ids.len()).collect()),
                 None => no_subject(),
             },
             ("GET", ["subjects", subject, "versions", version]) => self.version(subject, version),
@@ -144,24 +144,24 @@ impl Store {
                 match NewSchema::from_json(&request.body) {
                     Some(schema) => {
                         let id = self.register(subject, schema);
-                        Response::ok(&json!({ "id": id, "guid": guid_of(id) }))
+                        Response::json(200, &json!({ "id": id, "guid": guid_of(id) }))
                     }
-                    None => Response::error(422, 42201, "Invalid schema"),
+                    None => error(422, 42201, "Invalid schema"),
                 }
             }
             ("POST", ["subjects", subject]) => self.look_up(subject, &request.body),
-            _ => Response::error(404, 404, "HTTP 404 Not Found"),
+            _ => error(404, 404, "HTTP 404 Not Found"),
         }
     }
 
     fn by_id(&self, id: Option<u32>) -> Response {
         let found = id.and_then(|id| Some((id, self.schema(id)?)));
         let Some((id, schema)) = found else {
-            return Response::error(404, 40403, "Schema not found");
+            return error(404, 40403, "Schema not found");
         };
         let mut fields = schema.to_json();
         fields.insert("guid".to_owned(), json!(guid_of(id)));
-        Response::ok(&Value::Object(fields))
+        Response::json(200, &Value::Object(fields))
     }
 
     fn version(&self, subject: &str, version: &str) -> Response {
@@ -174,7 +174,7 @@ impl Store {
         };
         match number.checked_sub(1).and_then(|index| ids.get(index)) {
             Some(id) => self.registered(subject, number, *id),
-            None => Response::error(404, 40402, "Version not found"),
+            None => error(404, 40402, "Version not found"),
         }
     }
 
@@ -188,7 +188,7 @@ impl Store {
             .position(|id| self.schema(*id) == wanted.as_ref());
         match found {
             Some(index) => self.registered(subject, index + 1, ids[index]),
-            None => Response::error(404, 40403, "Schema not found"),
+            None => error(404, 40403, "Schema not found"),
         }
     }
 
@@ -198,12 +198,18 @@ impl Store {
         fields.insert("version".to_owned(), json!(version));
         fields.insert("id".to_owned(), json!(id));
         fields.insert("guid".to_owned(), json!(guid_of(id)));
-        Response::ok(&Value::Object(fields))
+        Response::json(200, &Value::Object(fields))
     }
 }
 
+/// An error in the registry's form; `code` begins with the status.
+pub(super) fn error(status: u16, code: u32, message: &str) -> Response {
+    let body = json!({ "error_code": code, "message": message });
+    Response::json(status, &body)
+}
+
 fn no_subject() -> Response {
-    Response::error(404, 40401, "Subject not found")
+    error(404, 40401, "Subject not found")
 }
 
 /// The globally unique id of wire format v1, here made from the id.
