@@ -29,7 +29,7 @@ impl Broker for Mock {
     fn source_keys(&self) -> &'static str {
         "  fetch.wait.max.ms: 10
   session.timeout.ms: 2000
-  librdkafka: { heartbeat.interval.ms: 200 }
+  heartbeat.interval.ms: 200
 "
     }
 }

@@ -345,42 +345,82 @@ fn strings(
     // All records of the block lie between these two, so this is enough for any of their
     // fields. What it adds up to is bounded by the columns' offsets.
     let room = last.end - first.position + SHORT;
+    let before = offsets.len();
+    offsets.resize(before + cursors.len() * 4, 0);
+    let (ends, _) = offsets[before..].as_chunks_mut::<4>();
+    append(data, room, |values| {
+        for (cursor, end) in cursors.iter_mut().zip(ends) {
+            let slot = cursor.slot;
+            cursor.read(bytes, |input| {
+                if let Some((null, valid)) = &mut valid {
+                    if is_null(input, *null)? {
+                        return Ok(());
+                    }
+                    valid[slot] = 1;
+                }
+                let length = input.length()?;
+                values.push(input.take_wide(length), length);
+                Ok(())
+            })?;
+            *end = values.end();
+        }
+        Ok(())
+    })
+}
+
+/// Values that are written behind those that a column has.
+struct Appended<'c> {
+    start: usize,
+    free: &'c mut [MaybeUninit<u8>],
+    filled: usize,
+}
+
+impl Appended<'_> {
+    #[inline(always)]
+    fn push(&mut self, value: Wide<'_, SHORT>, length: usize) {
+        let free = &mut self.free[self.filled..];
+        match value {
+            Wide::Short(wide) => {
+                free[..SHORT].write_copy_of_slice(wide);
+            }
+            Wide::Long(value) => copy(value, free),
+        }
+        self.filled += length;
+    }
+
+    /// The offset behind the last value, which was seen to fit.
+    #[inline(always)]
+    fn end(&self) -> [u8; 4] {
+        let end = self.start + self.filled;
+        u32::try_from(end).unwrap_or(u32::MAX).to_le_bytes()
+    }
+}
+
+/// Lets `fill` write values of at most `room` bytes, of which the last [`SHORT`] are for what
+/// is copied with a short value.
+#[inline(always)]
+fn append(
+    data: &mut Vec<u8>,
+    room: usize,
+    fill: impl FnOnce(&mut Appended<'_>) -> Result<(), NotRight>,
+) -> Result<(), NotRight> {
     if i32::try_from(data.len() + room).is_err() {
         return Err(NotRight);
     }
     data.reserve(room);
     let start = data.len();
-    let free = data.spare_capacity_mut();
-    let mut filled = 0;
-    let before = offsets.len();
-    offsets.resize(before + cursors.len() * 4, 0);
-    let (ends, _) = offsets[before..].as_chunks_mut::<4>();
-    for (cursor, end) in cursors.iter_mut().zip(ends) {
-        let slot = cursor.slot;
-        cursor.read(bytes, |input| {
-            if let Some((null, valid)) = &mut valid {
-                if is_null(input, *null)? {
-                    return Ok(());
-                }
-                valid[slot] = 1;
-            }
-            let length = input.length()?;
-            match input.take_wide::<SHORT>(length) {
-                Wide::Short(wide) => {
-                    free[filled..][..SHORT].write_copy_of_slice(wide);
-                }
-                Wide::Long(value) => copy(value, &mut free[filled..]),
-            }
-            filled += length;
-            Ok(())
-        })?;
-        *end = offset(start + filled);
-    }
+    let mut values = Appended {
+        start,
+        free: data.spare_capacity_mut(),
+        filled: 0,
+    };
+    fill(&mut values)?;
+    let end = start + values.filled;
     #[expect(unsafe_code, reason = "nothing else takes over what was written")]
     // SAFETY: `free` is the spare capacity, and its first `filled` bytes were written: each
     // value where the one before it ends.
     unsafe {
-        data.set_len(start + filled);
+        data.set_len(end);
     }
     Ok(())
 }
@@ -390,12 +430,6 @@ fn strings(
 #[inline(never)]
 fn copy(value: &[u8], to: &mut [MaybeUninit<u8>]) {
     to[..value.len()].write_copy_of_slice(value);
-}
-
-/// An offset that was seen to fit.
-#[inline(always)]
-fn offset(end: usize) -> [u8; 4] {
-    u32::try_from(end).unwrap_or(u32::MAX).to_le_bytes()
 }
 
 /// Symbols of an enum, in order.
@@ -593,12 +627,23 @@ fn put_noted(
 ) -> Result<(), NotRight> {
     match leaf.op {
         Op::Bytes { .. } => {
-            for span in spans {
-                match bytes[span.start..].first_chunk::<SHORT>() {
-                    Some(wide) if span.len <= SHORT => column.push_short(wide, span.len)?,
-                    _ => column.push_bytes(&bytes[span.start..][..span.len])?,
+            let Column { offsets, data, .. } = column;
+            let before = offsets.len();
+            offsets.resize(before + spans.len() * 4, 0);
+            let (ends, _) = offsets[before..].as_chunks_mut::<4>();
+            let room: usize = spans.iter().map(|span| span.len).sum();
+            append(data, room + SHORT, |values| {
+                for (span, end) in spans.iter().zip(ends) {
+                    let rest = &bytes[span.start..];
+                    let value = match rest.first_chunk() {
+                        Some(wide) if span.len <= SHORT => Wide::Short(wide),
+                        _ => Wide::Long(&rest[..span.len]),
+                    };
+                    values.push(value, span.len);
+                    *end = values.end();
                 }
-            }
+                Ok(())
+            })?;
         }
         Op::Enum { symbols, .. } => {
             let symbols = &plan.symbols[symbols as usize];

@@ -228,7 +228,7 @@ fn cpu_time() -> Duration {
 }
 
 fn bare(config: &PipelineConfig, topic: &str, count: usize) -> Result<(f64, f64), BenchError> {
-    let consumer: BaseConsumer = client_config(&config.source)
+    let consumer: BaseConsumer = client_config(&config.source.client)
         .set("enable.partition.eof", "false")
         .set("auto.offset.reset", "earliest")
         .create()

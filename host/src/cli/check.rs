@@ -5,10 +5,10 @@ use std::path::Path;
 use indicatif::MultiProgress;
 
 use super::{CliError, log, show, wiring};
-use crate::config::PipelineConfig;
+use crate::config::{ClientProperties, PipelineConfig, SinkConfig};
 
 #[expect(clippy::print_stdout, reason = "the command's answer")]
-pub(super) fn check(file: &Path) -> Result<(), CliError> {
+pub(super) fn check(file: &Path, explain: bool) -> Result<(), CliError> {
     log::start(&MultiProgress::new());
     let config = PipelineConfig::load(file, &wiring::env).map_err(CliError::config)?;
     config.check_files().map_err(CliError::config)?;
@@ -26,7 +26,30 @@ pub(super) fn check(file: &Path) -> Result<(), CliError> {
         println!("  ─► {} {} ({})", about.name, about.version, plugin.kind());
     }
     println!("  ─► {}", show::sink(&config.sink));
+    if explain {
+        println!("\n{}", properties("source", &config.source.client)?);
+        if let SinkConfig::Kafka(sink) = &config.sink {
+            println!("\n{}", properties("sink.kafka", &sink.client)?);
+        }
+    }
     Ok(())
+}
+
+/// Every property that a client of librdkafka gets, those that nobody set included.
+fn properties(whose: &str, client: &ClientProperties) -> Result<String, CliError> {
+    let effective = crate::kafka::effective(client)
+        .map_err(|error| CliError::Config(format!("{whose}: librdkafka refuses this: {error}")))?;
+    let width = effective.iter().map(|(name, _)| name.len()).max();
+    let width = width.unwrap_or(0);
+    let mut lines = format!("{whose}: what librdkafka gets");
+    for (name, value) in &effective {
+        let (shown, why) = match client.property(name) {
+            Some(property) => (property.shown(), property.origin.to_string()),
+            None => (value.as_str(), "librdkafka's default".to_owned()),
+        };
+        lines.push_str(&format!("\n  {name:width$}  {shown}  ({why})"));
+    }
+    Ok(lines)
 }
 
 #[cfg(test)]

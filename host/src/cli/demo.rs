@@ -45,7 +45,10 @@ pub(super) fn demo(args: &DemoArgs) -> Result<(), CliError> {
         .map_err(CliError::config)?;
     let (embedded, partitions) = match &args.bootstrap_servers {
         Some(brokers) => {
-            config.source.bootstrap_servers.clone_from(brokers);
+            config
+                .source
+                .client
+                .set_by_weir("bootstrap.servers", brokers);
             let partitions =
                 publisher::prepare_topic(brokers, TOPIC, PARTITIONS).map_err(|error| {
                     CliError::Failed(format!("making topic {TOPIC} at {brokers}: {error}"))
@@ -68,8 +71,10 @@ pub(super) fn demo(args: &DemoArgs) -> Result<(), CliError> {
     let messages = dataset::messages().map_err(CliError::failed)?;
     let total = messages.len();
     let published = Stop::default();
+    let brokers = config.source.client.get("bootstrap.servers");
+    let brokers = brokers.unwrap_or_default().to_owned();
     let publisher = std::thread::spawn({
-        let (brokers, stop) = (config.source.bootstrap_servers.clone(), published.clone());
+        let (brokers, stop) = (brokers.clone(), published.clone());
         let rate = args.rate.unwrap_or(if watched { WATCHED_RATE } else { 0 });
         move || publisher::publish(&brokers, TOPIC, partitions, &messages, rate, &stop)
     });
@@ -79,9 +84,8 @@ pub(super) fn demo(args: &DemoArgs) -> Result<(), CliError> {
     signals::heed(stop.clone()).map_err(CliError::failed)?;
 
     show::note(&format!(
-        "{total} earthquakes as Avro, {} partitions of topic {TOPIC} at {}{}, through {} {} in a sandbox",
+        "{total} earthquakes as Avro, {} partitions of topic {TOPIC} at {brokers}{}, through {} {} in a sandbox",
         partitions,
-        config.source.bootstrap_servers,
         if embedded.is_some() {
             " (embedded)"
         } else {
@@ -110,12 +114,7 @@ pub(super) fn demo(args: &DemoArgs) -> Result<(), CliError> {
     publisher
         .join()
         .map_err(|_| CliError::Failed("the publisher panicked".into()))?
-        .map_err(|error| {
-            CliError::Failed(format!(
-                "publishing to {}: {error}",
-                config.source.bootstrap_servers
-            ))
-        })?;
+        .map_err(|error| CliError::Failed(format!("publishing to {brokers}: {error}")))?;
     outcome.map_err(CliError::failed)?;
     show::note(&format!(
         "{}; first row after {:.2} s",
@@ -142,11 +141,10 @@ fn embedded(config: &mut PipelineConfig) -> Result<EmbeddedCluster, CliError> {
     let failed = |error| CliError::Failed(format!("the embedded broker did not start: {error}"));
     let cluster = EmbeddedCluster::start().map_err(failed)?;
     cluster.create_topic(TOPIC, PARTITIONS).map_err(failed)?;
-    cluster
-        .brokers()
-        .clone_into(&mut config.source.bootstrap_servers);
+    let client = &mut config.source.client;
+    client.set_by_weir("bootstrap.servers", cluster.brokers());
     // The embedded broker lets each empty fetch wait its whole time.
-    config.source.fetch_wait_max = Duration::from_millis(10);
+    client.set_by_weir("fetch.wait.max.ms", "10");
     Ok(cluster)
 }
 

@@ -5,6 +5,7 @@ mod check;
 mod decode;
 mod demo;
 mod inspect;
+mod keys;
 mod log;
 mod run;
 mod show;
@@ -66,6 +67,11 @@ enum Command {
     /// Shows every mistake with file, line and the nearest valid name, loads the plug-ins and
     /// lets them check their options.
     Check(CheckArgs),
+    /// List the keys of pipeline files
+    ///
+    /// With what they take and their defaults; as a table, Markdown, JSON, or a JSON Schema for
+    /// editors.
+    Keys(keys::KeysArgs),
     /// Put payloads through a deserializer, without Kafka
     ///
     /// Rows go to standard output as JSON lines, faults to standard error. Exits with 1 when a
@@ -99,6 +105,9 @@ struct RunArgs {
 struct CheckArgs {
     /// The pipeline file
     file: PathBuf,
+    /// Print every property that librdkafka gets, and why it has its value
+    #[arg(long)]
+    explain: bool,
 }
 
 #[derive(Subcommand)]
@@ -137,7 +146,8 @@ pub fn main() -> ExitCode {
     let cli = Cli::parse();
     let outcome = match cli.command {
         Command::Run(args) => run::run(&args.file, args.workers.map(usize::from)),
-        Command::Check(args) => check::check(&args.file),
+        Command::Check(args) => check::check(&args.file, args.explain),
+        Command::Keys(args) => keys::keys(&args),
         Command::Decode(args) => decode::decode(&args),
         Command::Plugin(PluginCommand::Inspect { plugin, json }) => inspect::inspect(&plugin, json),
         Command::Demo(args) => demo::demo(&args),

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use indicatif::{HumanCount, MultiProgress, ProgressBar, ProgressStyle};
 
 use super::{CliError, log, show, signals, wiring};
-use crate::config::{PipelineConfig, SinkConfig, StopMode};
+use crate::config::{PipelineConfig, SinkConfig, StopAt};
 use crate::pipeline::{self, PipelineError};
 use crate::progress::Progress;
 use crate::sink::SinkError;
@@ -58,9 +58,9 @@ fn bar(config: &PipelineConfig) -> Option<ProgressBar> {
     if !stderr().is_terminal() || rows_on_terminal {
         return None;
     }
-    let (bar, template) = match config.source.stop_mode {
-        StopMode::Never => (ProgressBar::new_spinner(), "{spinner} {prefix}  {msg}"),
-        StopMode::Latest => (
+    let (bar, template) = match config.source.stop {
+        StopAt::Never => (ProgressBar::new_spinner(), "{spinner} {prefix}  {msg}"),
+        _ => (
             ProgressBar::new(0),
             "{prefix}  {bar:30} {percent:>3}%  {msg}",
         ),

@@ -1,5 +1,6 @@
 //! What people see: notes, errors, figures.
 
+use std::collections::BTreeSet;
 use std::io::{IsTerminal, Write};
 use std::time::Duration;
 
@@ -12,6 +13,11 @@ use crate::progress::Progress;
 pub(super) fn note(text: &str) {
     // A closed standard error is nobody reading: there is no one to tell.
     let _ = writeln!(std::io::stderr(), "weir: {text}");
+}
+
+/// A command's answer, on standard output. Whoever closes it has read enough.
+pub(super) fn answer(text: &str) {
+    let _ = std::io::stdout().write_all(text.as_bytes());
 }
 
 /// An error on standard error.
@@ -30,8 +36,15 @@ pub(super) fn source(source: &SourceConfig) -> String {
     let topics = match &source.topics {
         Topics::Names(names) => names.join(", "),
         Topics::Pattern(pattern) => format!("all that match {}", pattern.pattern),
+        Topics::Partitions(partitions) => {
+            let topic = |(topic, numbers): (&String, &BTreeSet<i32>)| {
+                format!("{} partitions of {topic}", numbers.len())
+            };
+            partitions.iter().map(topic).collect::<Vec<_>>().join(", ")
+        }
     };
-    format!("{topics} at {}", source.bootstrap_servers)
+    let brokers = source.client.get("bootstrap.servers").unwrap_or_default();
+    format!("{topics} at {brokers}")
 }
 
 /// Where a pipeline writes.

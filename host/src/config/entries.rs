@@ -75,6 +75,10 @@ impl Walk<'_> {
         } else {
             find(&pattern)
         };
+        let path = match found {
+            Some(Found::Key(key)) if key.aliases.contains(&pattern.as_str()) => key.name.to_owned(),
+            _ => path,
+        };
         match found {
             Some(Found::Key(key)) if matches!(key.kind, Kind::Later(_)) => {
                 self.refuse_later(key, path, name);
@@ -184,14 +188,17 @@ fn find(pattern: &str) -> Option<Found> {
             .is_some_and(|rest| rest.starts_with('.') || rest.starts_with("[]"))
     };
     let key = KEYS.iter().copied().find(|key| {
-        key.name == pattern || matches!(key.kind, Kind::Later(_)) && is_below(pattern, key.name)
+        key.name == pattern
+            || key.aliases.contains(&pattern)
+            || matches!(key.kind, Kind::Later(_)) && is_below(pattern, key.name)
     });
     if let Some(key) = key {
         Some(Found::Key(key))
     } else if SECTIONS.iter().any(|section| section.name == pattern) {
         Some(Found::Section)
     } else {
-        let is_prefix = KEYS.iter().any(|key| is_below(key.name, pattern));
+        let mut names = KEYS.iter().flat_map(|key| key.names());
+        let is_prefix = names.any(|name| is_below(name, pattern));
         is_prefix.then_some(Found::Prefix)
     }
 }
@@ -219,10 +226,22 @@ pub(super) fn expected(key: &Key) -> String {
         Kind::Integer { min, max, unit } => {
             format!("a whole number of {}, {min} to {max}", unit.plural())
         }
+        Kind::Boolean => "`true` or `false`".to_owned(),
         Kind::Choice { names: [name], .. } => format!("`{name}`"),
         Kind::Choice { names, .. } => format!("one of {}", names.join(", ")),
         Kind::List => "a list such as [a, b], or text such as a,b".to_owned(),
         Kind::Pattern => "a regular expression".to_owned(),
+        Kind::Moment => {
+            "ms since 1970, a time such as 2026-03-01T12:00:00Z, or -1h for an hour before \
+                         the start"
+                .to_owned()
+        }
+        Kind::Offsets => {
+            "a map from topics to offsets, such as { orders: { 0: 42, 1: 300 } }".to_owned()
+        }
+        Kind::Partitions => {
+            "a map from topics to partitions, such as { orders: [0, 4-7] }".to_owned()
+        }
         Kind::Url => "a URL such as http://localhost:8081".to_owned(),
         Kind::Path => "a path".to_owned(),
         Kind::Plugin => "a plug-in's name, or a path such as ./mine.wasm".to_owned(),

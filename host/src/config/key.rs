@@ -1,15 +1,21 @@
 //! What the table says of one key.
 
+use super::profile::Profile;
+
 /// One configuration key: everything that parsing, the reference page and editors
 /// need to know of it.
 #[derive(Clone, Copy, Debug)]
 pub struct Key {
     /// Full dotted name, its sections included. `[]` stands for each entry of a list.
     pub name: &'static str,
+    /// Other full names that mean the same, such as librdkafka's where Kafka has another.
+    pub aliases: &'static [&'static str],
     /// What values it takes.
     pub kind: Kind,
     /// What holds when it is not given, written as in the file.
     pub default: Option<&'static str>,
+    /// What holds instead in each [`Profile`], in the order of [`Profile::NAMES`].
+    pub profiles: Option<[&'static str; 3]>,
     /// The default in words, where it depends on other keys.
     pub default_note: Option<&'static str>,
     /// What to write, for a key that has to be given.
@@ -36,10 +42,14 @@ pub enum Kind {
         /// What is counted.
         unit: Unit,
     },
+    /// `true` or `false`.
+    Boolean,
     /// One of some names; case, `-` and `_` make no difference.
     Choice {
         /// The names.
         names: &'static [&'static str],
+        /// Other names, each with the one that it stands for.
+        also: &'static [(&'static str, &'static str)],
         /// Names that are known but do not work yet.
         later: &'static [&'static str],
         /// What works instead of those.
@@ -49,6 +59,12 @@ pub enum Kind {
     List,
     /// A regular expression, matched against the whole of a name.
     Pattern,
+    /// A point in time: in ms since the epoch, in RFC 3339, or before the start (`-1h`).
+    Moment,
+    /// A map from topics to maps from partitions to offsets.
+    Offsets,
+    /// A map from topics to lists of partitions.
+    Partitions,
     /// An `http` or `https` URL.
     Url,
     /// A file or directory, relative to the folder of the pipeline file.
@@ -78,6 +94,12 @@ pub enum Unit {
     Messages,
     /// Rows.
     Rows,
+    /// Requests.
+    Requests,
+    /// How often something happens.
+    Times,
+    /// A number on a scale.
+    Level,
 }
 
 impl Unit {
@@ -90,16 +112,35 @@ impl Unit {
             Self::Milliseconds => "milliseconds",
             Self::Messages => "messages",
             Self::Rows => "rows",
+            Self::Requests => "requests",
+            Self::Times => "times",
+            Self::Level => "steps",
         }
     }
 }
 
 impl Key {
+    /// Its name, and the others that mean the same.
+    pub fn names(&self) -> impl Iterator<Item = &'static str> {
+        [self.name].into_iter().chain(self.aliases.iter().copied())
+    }
+
+    /// What holds in a profile when the key is not given, written as in the file.
+    #[must_use]
+    pub fn default_in(&self, profile: Profile) -> Option<&'static str> {
+        match self.profiles {
+            Some(defaults) => Some(defaults[profile as usize]),
+            None => self.default,
+        }
+    }
+
     pub(super) const fn new(name: &'static str, kind: Kind, doc: &'static str) -> Self {
         Self {
             name,
+            aliases: &[],
             kind,
             default: None,
+            profiles: None,
             default_note: None,
             required: None,
             secret: false,
@@ -124,10 +165,31 @@ impl Key {
     ) -> Self {
         let kind = Kind::Choice {
             names,
+            also: &[],
             later: &[],
             note: "",
         };
         Self::new(name, kind, doc)
+    }
+
+    pub(super) const fn text(name: &'static str, doc: &'static str) -> Self {
+        Self::new(name, Kind::Text, doc)
+    }
+
+    pub(super) const fn boolean(name: &'static str, doc: &'static str) -> Self {
+        Self::new(name, Kind::Boolean, doc)
+    }
+
+    pub(super) const fn list(name: &'static str, doc: &'static str) -> Self {
+        Self::new(name, Kind::List, doc)
+    }
+
+    pub(super) const fn path(name: &'static str, doc: &'static str) -> Self {
+        Self::new(name, Kind::Path, doc)
+    }
+
+    pub(super) const fn url(name: &'static str, doc: &'static str) -> Self {
+        Self::new(name, Kind::Url, doc)
     }
 
     pub(super) const fn later(name: &'static str, note: &'static str, doc: &'static str) -> Self {
@@ -140,9 +202,40 @@ impl Key {
         later: &'static [&'static str],
         note: &'static str,
     ) -> Self {
-        if let Kind::Choice { names, .. } = self.kind {
-            self.kind = Kind::Choice { names, later, note };
+        if let Kind::Choice { names, also, .. } = self.kind {
+            self.kind = Kind::Choice {
+                names,
+                also,
+                later,
+                note,
+            };
         }
+        self
+    }
+
+    /// Adds other names for values of a choice.
+    pub(super) const fn also(mut self, also: &'static [(&'static str, &'static str)]) -> Self {
+        if let Kind::Choice {
+            names, later, note, ..
+        } = self.kind
+        {
+            self.kind = Kind::Choice {
+                names,
+                also,
+                later,
+                note,
+            };
+        }
+        self
+    }
+
+    pub(super) const fn alias(mut self, aliases: &'static [&'static str]) -> Self {
+        self.aliases = aliases;
+        self
+    }
+
+    pub(super) const fn by_profile(mut self, defaults: [&'static str; 3]) -> Self {
+        self.profiles = Some(defaults);
         self
     }
 

@@ -1,28 +1,15 @@
 //! `librdkafka:` properties that are passed through as they are.
 
-use std::collections::BTreeMap;
-use std::fmt;
+use rdkafka::ClientConfig;
+use rdkafka::error::KafkaError;
 
+use super::client::{ClientProperties, Origin, Property};
 use super::error::Problem;
-use super::key::Kind;
+use super::key::{Key, Kind};
 use super::keys::KEYS;
-use super::reader::{At, Reader};
+use super::reader::Reader;
 use super::secret::looks_secret;
 use super::yaml::Span;
-
-/// Properties of librdkafka, by name. `Debug` hides the values that look secret.
-#[derive(Clone, Default, PartialEq, Eq)]
-pub struct Properties(pub BTreeMap<String, String>);
-
-impl fmt::Debug for Properties {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let shown = self.0.iter().map(|(name, value)| {
-            let value = if looks_secret(name) { "***" } else { value };
-            (name, value)
-        });
-        f.debug_map().entries(shown).finish()
-    }
-}
 
 /// Properties that weir sets itself, and what to do instead.
 const OWNED: &[(&str, &str)] = &[
@@ -34,62 +21,101 @@ const OWNED: &[(&str, &str)] = &[
     ("enable.auto.offset.store", "weir stores what is delivered"),
     ("enable.partition.eof", "the key is `stop.mode`"),
     ("auto.offset.reset", "the key is `startup.mode`"),
-    (
-        "statistics.interval.ms",
-        "weir needs its own interval for its metrics",
-    ),
     ("metadata.broker.list", "the key is `bootstrap.servers`"),
-    ("compression.codec", "the key is `compression.type`"),
-    ("enable.idempotence", "weir always produces idempotently"),
-    ("acks", "weir always waits for all replicas in sync"),
-    (
-        "request.required.acks",
-        "weir always waits for all replicas in sync",
-    ),
+    ("topic.blacklist", "the key is `topic.exclude.pattern`"),
     ("delivery.report.only.error", "weir needs every report"),
     ("transactional.id", "this build has no transactions"),
+    (
+        "enable.gapless.guarantee",
+        "the pipeline stops at what cannot be delivered, by itself",
+    ),
+    (
+        "sasl.oauthbearer.method",
+        "weir fetches the tokens, by the keys `sasl.oauthbearer.…`",
+    ),
+    (
+        "sasl.oauthbearer.config",
+        "weir fetches the tokens, by the keys `sasl.oauthbearer.…`",
+    ),
+    (
+        "enable.sasl.oauthbearer.unsecure.jwt",
+        "weir fetches the tokens, by the keys `sasl.oauthbearer.…`",
+    ),
+    (
+        "test.mock.num.brokers",
+        "`weir demo` has brokers of its own",
+    ),
 ];
 
-pub(super) fn read(reader: &mut Reader<'_>, at: impl Into<At>) -> Properties {
-    let at = at.into();
-    let mut properties = BTreeMap::new();
-    for (name, span, node) in reader.map(at) {
-        if refused(reader, at, &name, span) {
+/// Adds what the section holds.
+pub(super) fn read(
+    reader: &mut Reader<'_>,
+    section: &'static Key,
+    properties: &mut ClientProperties,
+) {
+    for (name, span, node) in reader.map(section) {
+        if refused(reader, section, &name, span) {
             continue;
         }
-        if let Some(given) = reader.entry(at, &node) {
-            properties.insert(name, given.value);
+        let Some(given) = reader.entry(section, &node) else {
+            continue;
+        };
+        if let Err(why) = try_property(&name, &given.value) {
+            reader.invalid(section, span, why);
+            continue;
         }
+        let property = Property {
+            value: given.value,
+            secret: looks_secret(&name),
+            origin: Origin::PassedThrough(reader.text.location(span)),
+        };
+        properties.insert(&name, property);
     }
-    Properties(properties)
 }
 
-fn refused(reader: &mut Reader<'_>, at: At, name: &str, span: Span) -> bool {
-    let section = at.name();
-    let section = section.trim_end_matches("librdkafka");
+/// Lets librdkafka say what it thinks of a property.
+fn try_property(name: &str, value: &str) -> Result<(), String> {
+    match ClientConfig::new().set(name, value).create_native_config() {
+        Ok(_) => Ok(()),
+        Err(KafkaError::ClientConfig(_, why, _, _)) if !looks_secret(name) => {
+            Err(format!("librdkafka does not take this: {why}"))
+        }
+        Err(_) => Err(format!("librdkafka does not take this value for `{name}`")),
+    }
+}
+
+fn refused(reader: &mut Reader<'_>, at: &'static Key, name: &str, span: Span) -> bool {
+    let section = at.name.trim_end_matches("librdkafka");
+    let full = format!("{section}{name}");
     let own_key = KEYS.iter().find(|key| {
-        key.librdkafka == Some(name) && (key.name.starts_with(section) || section.is_empty())
-    });
-    let later = KEYS.iter().find(|key| {
-        let below = format!("{section}{name}");
-        matches!(key.kind, Kind::Later(_)) && below.starts_with(&format!("{}.", key.name))
+        key.name.starts_with(section)
+            && (key.librdkafka == Some(name)
+                || key.name == full
+                || key.aliases.contains(&full.as_str()))
     });
     let owned = OWNED.iter().find(|(property, _)| *property == name);
-    let problem = if let Some(key) = own_key {
-        let own = key.name.strip_prefix(section).unwrap_or(key.name);
-        let home = section.trim_end_matches('.');
-        Problem::Contradiction(format!(
-            "`{name}` has a key of its own: write `{own}` under `{home}:`"
-        ))
-    } else if let Some((_, instead)) = owned {
-        Problem::Contradiction(format!("`{name}` is weir's to set: {instead}"))
-    } else if let Some(Kind::Later(note)) = later.map(|key| key.kind) {
-        Problem::NotYet {
+    let problem = match (own_key.copied(), owned) {
+        (
+            Some(Key {
+                kind: Kind::Later(note),
+                ..
+            }),
+            _,
+        ) => Problem::NotYet {
             what: format!("`{name}` is "),
             note,
+        },
+        (_, Some((_, instead))) => {
+            Problem::Contradiction(format!("`{name}` is weir's to set: {instead}"))
         }
-    } else {
-        return false;
+        (Some(key), None) => {
+            let own = key.name.strip_prefix(section).unwrap_or(key.name);
+            let home = section.trim_end_matches('.');
+            Problem::Contradiction(format!(
+                "`{name}` has a key of its own: write `{own}` under `{home}:`"
+            ))
+        }
+        (None, None) => return false,
     };
     reader.report(at, span, problem);
     true

@@ -18,42 +18,54 @@
 //! ```
 
 mod choice;
+mod client;
 mod delivery;
 mod entries;
 mod error;
 mod key;
 mod keys;
 mod librdkafka;
+mod moment;
 mod nearest;
+mod offsets;
 mod plugin;
+mod profile;
 mod reader;
 pub mod reference;
 mod schemas;
 mod secret;
+mod security;
 mod sink;
 mod source;
 mod substitute;
 #[cfg(test)]
 mod tests;
 mod text;
+mod url;
 mod yaml;
 
 use std::fs;
 use std::path::Path;
 
+pub use client::{ClientProperties, Origin, Property};
 pub use delivery::{DeliveryGuarantee, Tolerance};
 pub use error::{ConfigError, ConfigErrors, Location, Problem};
 pub use key::{Key, Kind, Unit};
 pub use keys::{KEYS, SECTIONS, Section};
-pub use librdkafka::Properties;
+pub use moment::Moment;
+pub use offsets::PartitionOffsets;
 pub use plugin::{BUILT_IN, PluginConfig, PluginLimits, PluginRef, PluginRole};
+pub use profile::Profile;
 pub use schemas::{RegistryConfig, SCHEMA_EXTENSIONS, SchemaFile, SchemaName, SchemasConfig};
 pub use secret::Secret;
+pub use security::{HostNameCheck, SaslMechanism, SecurityProtocol};
 pub use sink::{
-    Codec, FileCompression, FileFormat, FileSinkConfig, KafkaSinkConfig, Serializer, SinkConfig,
+    Acks, Codec, FileCompression, FileFormat, FileSinkConfig, KafkaSinkConfig, Partitioner,
+    Serializer, SinkConfig,
 };
 pub use source::{
-    IsolationLevel, SecurityProtocol, SourceConfig, StartupMode, StopMode, TopicPattern, Topics,
+    GroupProtocol, IsolationLevel, SourceConfig, Start, StartupMode, StopAt, StopMode,
+    TopicPattern, Topics,
 };
 
 use error::Problem::{File as FileProblem, Unreadable};
@@ -70,6 +82,8 @@ const MAX_BYTES: usize = 1 << 20;
 pub struct PipelineConfig {
     /// Up to 200 letters, digits, `.`, `_` and `-`.
     pub name: String,
+    /// What it is tuned for.
+    pub profile: Profile,
     /// The topics to read.
     pub source: SourceConfig,
     /// Where plug-ins get schemas from.
@@ -150,6 +164,7 @@ impl PipelineConfig {
                 folder: path.parent().unwrap_or(Path::new("")),
             },
             errors,
+            profile: Profile::Balanced,
         };
         let config = read(&mut reader, path);
         let mut errors = reader.errors;
@@ -160,7 +175,8 @@ impl PipelineConfig {
         }
     }
 
-    /// Looks whether the files that the pipeline names are there: plug-ins and schemas.
+    /// Looks whether the files that the pipeline names are there: plug-ins, schemas,
+    /// certificates and keys.
     /// A step of its own, as they may be built or mounted later than the file is written.
     ///
     /// # Errors
@@ -172,7 +188,7 @@ impl PipelineConfig {
             .map(|plugin| ("interceptors", plugin));
         let plugins = plugins.chain([("deserializer.value.plugin", &self.deserializer.value)]);
         let plugins = plugins.filter_map(|(key, plugin)| match &plugin.plugin {
-            PluginRef::Path(path) => Some((key, path, &plugin.declared)),
+            PluginRef::Path(path) => Some((key, path.as_path(), &plugin.declared)),
             PluginRef::BuiltIn(_) => None,
         });
         let schemas = match &self.schemas {
@@ -181,9 +197,16 @@ impl PipelineConfig {
         };
         let schemas = schemas
             .iter()
-            .map(|file| ("schema.files", &file.path, &file.declared));
+            .map(|file| ("schema.files", file.path.as_path(), &file.declared));
+        let sink = match &self.sink {
+            SinkConfig::Kafka(sink) => Some(&sink.client),
+            SinkConfig::Stdout | SinkConfig::File(_) => None,
+        };
+        let clients = [Some(&self.source.client), sink].into_iter().flatten();
+        let certificates = clients.flat_map(ClientProperties::files);
         let mut errors: Vec<ConfigError> = plugins
             .chain(schemas)
+            .chain(certificates)
             .filter_map(|(key, path, declared)| {
                 let why = match fs::metadata(path) {
                     Ok(metadata) if metadata.is_file() => return None,
@@ -209,6 +232,9 @@ impl PipelineConfig {
 /// Reads every part, so that the errors of all are found; `None` only after one.
 fn read(reader: &mut Reader<'_>, path: &Path) -> Option<PipelineConfig> {
     let name = name(reader, path);
+    if let Some(profile) = reader.choice(&keys::pipeline::PROFILE) {
+        reader.profile = profile;
+    }
     let source = source::read(reader, &name);
     let sink = sink::read(reader, &source);
     let schemas = schemas::read(reader);
@@ -221,10 +247,11 @@ fn read(reader: &mut Reader<'_>, path: &Path) -> Option<PipelineConfig> {
         PluginRole::Deserializer,
     );
     let limits = plugin::read_limits(reader);
-    let tolerance = reader.choice(&keys::ERRORS_TOLERANCE);
-    let delivery_guarantee = reader.choice(&keys::DELIVERY_GUARANTEE);
+    let tolerance = reader.choice(&keys::pipeline::ERRORS_TOLERANCE);
+    let delivery_guarantee = reader.choice(&keys::pipeline::DELIVERY_GUARANTEE);
     Some(PipelineConfig {
         name,
+        profile: reader.profile,
         source,
         schemas,
         interceptors,
@@ -243,7 +270,7 @@ fn place(error: &ConfigError) -> (usize, usize) {
 }
 
 fn name(reader: &mut Reader<'_>, path: &Path) -> String {
-    let at = At::from(&keys::NAME);
+    let at = At::from(&keys::pipeline::NAME);
     let (name, place, what) = match reader.text(at) {
         Some(given) => (given.value, given.span, format!("`{}`", given.shown)),
         None if reader.given(at).is_some() => return String::new(),

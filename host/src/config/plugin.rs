@@ -98,14 +98,17 @@ impl fmt::Debug for PluginConfig {
 
 pub(super) fn read_limits(reader: &mut Reader<'_>) -> PluginLimits {
     let mut limits = PluginLimits {
-        memory_max_bytes: reader.integer(&keys::PLUGIN_MEMORY_MAX),
-        memory_recycle_bytes: reader.integer(&keys::PLUGIN_MEMORY_RECYCLE),
-        call_timeout: reader.millis(&keys::PLUGIN_CALL_TIMEOUT),
+        memory_max_bytes: reader.integer(&keys::plugins::PLUGIN_MEMORY_MAX),
+        memory_recycle_bytes: reader.integer(&keys::plugins::PLUGIN_MEMORY_RECYCLE),
+        call_timeout: reader.millis(&keys::plugins::PLUGIN_CALL_TIMEOUT),
     };
     if limits.memory_recycle_bytes > limits.memory_max_bytes {
-        if reader.given(&keys::PLUGIN_MEMORY_RECYCLE).is_some() {
+        if reader
+            .given(&keys::plugins::PLUGIN_MEMORY_RECYCLE)
+            .is_some()
+        {
             reader.contradiction(
-                &keys::PLUGIN_MEMORY_RECYCLE,
+                &keys::plugins::PLUGIN_MEMORY_RECYCLE,
                 format!(
                     "above `plugin.memory.max.bytes` ({}), so it would never be reached",
                     limits.memory_max_bytes
@@ -123,8 +126,8 @@ pub(super) fn read_interceptors(reader: &mut Reader<'_>) -> Vec<PluginConfig> {
         .filter_map(|index| {
             read(
                 reader,
-                At::new(&keys::INTERCEPTOR_PLUGIN, index),
-                At::new(&keys::INTERCEPTOR_OPTIONS, index),
+                At::new(&keys::plugins::INTERCEPTOR_PLUGIN, index),
+                At::new(&keys::plugins::INTERCEPTOR_OPTIONS, index),
                 PluginRole::ConsumerInterceptor,
             )
         })
@@ -247,4 +250,5 @@ fn plain_to_json(text: &str) -> Option<Json> {
 }
 
 /// The keys of the deserializer for values.
-pub(super) const VALUE: (&Key, &Key) = (&keys::VALUE_PLUGIN, &keys::VALUE_OPTIONS);
+pub(super) const VALUE: (&Key, &Key) =
+    (&keys::plugins::VALUE_PLUGIN, &keys::plugins::VALUE_OPTIONS);

@@ -9,6 +9,7 @@ use super::error::{ConfigError, Location, Problem};
 use super::key::{Key, Kind};
 use super::keys::SECTIONS;
 use super::nearest::nearest;
+use super::profile::Profile;
 use super::secret::Secret;
 use super::substitute::Outside;
 use super::text::SourceText;
@@ -22,6 +23,8 @@ pub(super) struct Reader<'a> {
     pub(super) text: &'a SourceText,
     pub(super) outside: Outside<'a>,
     pub(super) errors: Vec<ConfigError>,
+    /// Which defaults hold.
+    pub(super) profile: Profile,
 }
 
 /// A key, and which entry of a list where its name has a `[]`.
@@ -120,8 +123,11 @@ impl Reader<'_> {
     }
 
     pub(super) fn report(&mut self, at: impl Into<At>, span: Span, problem: Problem) {
-        self.errors
-            .push(self.text.error(span, &at.into().name(), problem));
+        // Some keys are read twice: as what they mean, and as what librdkafka is told.
+        let error = self.text.error(span, &at.into().name(), problem);
+        if !self.errors.contains(&error) {
+            self.errors.push(error);
+        }
     }
 
     pub(super) fn invalid(&mut self, at: impl Into<At>, span: Span, message: String) {
@@ -177,7 +183,7 @@ impl Reader<'_> {
         let at = at.into();
         let name = at.name();
         let Some(entry) = self.entries.keys.get(&name) else {
-            if let Some(default) = at.key.default {
+            if let Some(default) = at.key.default_in(self.profile) {
                 return Some(Given {
                     value: default.to_owned(),
                     shown: default.to_owned(),
@@ -232,19 +238,51 @@ impl Reader<'_> {
         Duration::from_millis(self.integer(at))
     }
 
+    pub(super) fn boolean(&mut self, at: impl Into<At>) -> bool {
+        let at = at.into();
+        let Some(given) = self.text(at) else {
+            return false;
+        };
+        match given.value.trim() {
+            "true" => true,
+            "false" => false,
+            _ => {
+                let message = format!("`{}` is not {}", given.shown, expected(at.key));
+                self.invalid(at, given.span, message);
+                false
+            }
+        }
+    }
+
     /// One of an enum's values, if the key is given or has a default.
     pub(super) fn choice<T: Choice>(&mut self, at: impl Into<At>) -> Option<T> {
+        let name = self.choice_name(at)?;
+        T::VALUES
+            .iter()
+            .find(|(known, _)| *known == name)
+            .map(|(_, value)| *value)
+    }
+
+    /// The name, as the table has it, of what was chosen.
+    fn choice_name(&mut self, at: impl Into<At>) -> Option<&'static str> {
         let at = at.into();
         let given = self.text(at)?;
-        let found = T::VALUES
-            .iter()
-            .find(|(name, _)| same_name(&given.value, name));
-        if let Some((_, value)) = found {
-            return Some(*value);
-        }
-        let Kind::Choice { names, later, note } = at.key.kind else {
+        let Kind::Choice {
+            names,
+            also,
+            later,
+            note,
+        } = at.key.kind
+        else {
             return None;
         };
+        let known = names.iter().map(|name| (*name, *name));
+        let found = known
+            .chain(also.iter().copied())
+            .find(|(name, _)| same_name(&given.value, name));
+        if let Some((_, name)) = found {
+            return Some(name);
+        }
         let problem = match later.iter().find(|name| same_name(&given.value, name)) {
             Some(name) => Problem::NotYet {
                 what: format!("`{name}` is "),
@@ -270,10 +308,10 @@ impl Reader<'_> {
     pub(super) fn list(&mut self, at: impl Into<At>) -> Vec<Given> {
         let at = at.into();
         let Some(entry) = self.entries.keys.get(&at.name()) else {
-            if at.key.required.is_some() {
-                self.missing_key(at);
-            }
-            return Vec::new();
+            return match self.text(at) {
+                Some(default) => default.split_commas(),
+                None => Vec::new(),
+            };
         };
         let node = entry.node.clone();
         let whole = node.span;
@@ -309,6 +347,29 @@ impl Reader<'_> {
     pub(super) fn path(&mut self, at: impl Into<At>) -> PathBuf {
         let value = self.string(at);
         self.outside.resolve(&value)
+    }
+
+    /// The value of a key that sets a property of librdkafka, as that takes it.
+    pub(super) fn property(&mut self, key: &'static Key) -> Option<String> {
+        match key.kind {
+            Kind::Integer { .. } => {
+                let number: u64 = self.integer(key);
+                (key.default_in(self.profile).is_some() || self.given(key).is_some())
+                    .then(|| number.to_string())
+            }
+            Kind::Boolean => Some(self.boolean(key).to_string()),
+            Kind::Choice { .. } => self.choice_name(key).map(str::to_owned),
+            Kind::List => {
+                let parts: Vec<String> =
+                    self.list(key).into_iter().map(|part| part.value).collect();
+                (!parts.is_empty()).then(|| parts.join(","))
+            }
+            Kind::Path => {
+                self.given(key)?;
+                Some(self.path(key).display().to_string())
+            }
+            _ => self.text(key).map(|given| given.value),
+        }
     }
 
     /// The entries of a map, each with the place of its name.

@@ -1,7 +1,7 @@
 //! The reference page of keys, made of the table.
 
 use super::key::{Key, Kind};
-use super::keys::KEYS;
+use super::keys::{KEYS, SECTIONS};
 
 /// `docs/pipeline-file.md` as it should be.
 #[must_use]
@@ -11,36 +11,60 @@ pub fn page() -> String {
 
 One YAML file is one pipeline. Kafka's own names are used wherever Kafka has one. Sections nest
 (`source:` with `topics:` in it) or are dotted (`source.topics:`), as you like. Paths are relative to the
-folder of the file. A value may hold `${env:NAME}` or `${file:PATH}`. `weir check FILE` shows every
+folder of the file. A value may hold `${env:NAME}`, `${file:PATH}` or `${dir:PATH:KEY}`. `weir check FILE` shows every
 mistake at once, with its line and the nearest valid name.
 
-This page is made of the table of keys in `host/src/config/keys.rs`; to make it anew:
-`WEIR_BLESS=1 cargo test -p weir-host reference`.
+This page is made of the table of keys in `host/src/config/keys/`; to make it anew:
+`WEIR_BLESS=1 cargo test -p weir-host reference`. `weir keys` lists the same.
 
-| key | takes | default | |
-| --- | --- | --- | --- |
 "
     .to_owned();
-    let (later, now): (Vec<&Key>, Vec<&Key>) = KEYS
+    page.push_str(&page_of(&KEYS));
+    page
+}
+
+/// Some keys as a table of Markdown, and those that do not work yet as a list.
+#[must_use]
+pub fn page_of(keys: &[&Key]) -> String {
+    let mut page = "| key | takes | default | |\n| --- | --- | --- | --- |\n".to_owned();
+    let (later, now): (Vec<&Key>, Vec<&Key>) = keys
         .iter()
         .partition(|key| matches!(key.kind, Kind::Later(_)));
     for key in now {
         page.push_str(&row(key));
     }
-    page.push_str("\n## Known, and not there yet\n\nThese are errors that say so.\n\n");
+    if !later.is_empty() {
+        page.push_str("\n## Known, and not there yet\n\nThese are errors that say so.\n\n");
+    }
     for key in later {
         page.push_str(&format!("- `{}`: {}\n", key.name, key.doc));
     }
     page
 }
 
-fn row(key: &Key) -> String {
-    let default = match (key.required, key.default, key.default_note) {
+/// The default of a key, in Markdown; empty where there is none.
+#[must_use]
+pub fn default_of(key: &Key) -> String {
+    match (key.required, key.profiles, key.default, key.default_note) {
         (Some(_), ..) => "required".to_owned(),
-        (_, Some(default), _) => format!("`{default}`"),
-        (_, _, note) => note.unwrap_or_default().to_owned(),
-    };
+        (_, Some([latency, balanced, throughput]), ..) => {
+            format!("`{balanced}` (latency `{latency}`, throughput `{throughput}`)")
+        }
+        (_, _, Some(default), _) => format!("`{default}`"),
+        (.., note) => note.unwrap_or_default().to_owned(),
+    }
+}
+
+fn row(key: &Key) -> String {
     let mut doc = key.doc.to_owned();
+    let alias = |name: &&str| {
+        let section = key.name.len() - key.name.trim_start_matches(|c| c != '.').len();
+        format!("`{}`", name.get(section + 1..).unwrap_or(name))
+    };
+    let aliases: Vec<String> = key.aliases.iter().map(alias).collect();
+    if !aliases.is_empty() {
+        doc.push_str(&format!(" Also {}.", aliases.join(", ")));
+    }
     if let Some(property) = key
         .librdkafka
         .filter(|property| !key.name.ends_with(property))
@@ -53,13 +77,15 @@ fn row(key: &Key) -> String {
     format!(
         "| `{}` | {} | {} | {} |\n",
         key.name,
-        takes(key.kind),
-        cell(&default),
+        cell(&takes(key.kind)),
+        cell(&default_of(key)),
         cell(&doc)
     )
 }
 
-fn takes(kind: Kind) -> String {
+/// What a key takes, in Markdown.
+#[must_use]
+pub fn takes(kind: Kind) -> String {
     match kind {
         Kind::Text => "text".into(),
         Kind::Integer { min, max, unit } => format!("{}, {min} to {max}", unit.plural()),
@@ -68,7 +94,10 @@ fn takes(kind: Kind) -> String {
             .map(|name| format!("`{name}`"))
             .collect::<Vec<_>>()
             .join(", "),
+        Kind::Boolean => "`true`, `false`".into(),
         Kind::List => "a list".into(),
+        Kind::Moment => "ms since 1970, RFC 3339, or `-1h`".into(),
+        Kind::Offsets | Kind::Partitions => "a map".into(),
         Kind::Pattern => "a regular expression".into(),
         Kind::Url => "a URL".into(),
         Kind::Path => "a path".into(),
@@ -76,6 +105,97 @@ fn takes(kind: Kind) -> String {
         Kind::Options | Kind::Properties | Kind::Files => "a map".into(),
         Kind::Later(_) => "nothing yet".into(),
     }
+}
+
+/// A JSON Schema (2020-12) of pipeline files with these keys. Sections may nest or be dotted
+/// in a file; the schema describes both of them, section by section.
+#[must_use]
+pub fn json_schema(keys: &[&Key]) -> serde_json::Value {
+    let mut root = object(keys, "");
+    root["$schema"] = "https://json-schema.org/draft/2020-12/schema".into();
+    root["title"] = "A pipeline of weir".into();
+    root
+}
+
+/// What may stand below `prefix`, which is empty or ends in a dot.
+fn object(keys: &[&Key], prefix: &str) -> serde_json::Value {
+    let mut properties = serde_json::Map::new();
+    let below = |prefix: &str| {
+        let prefix = prefix.to_owned();
+        move |key: &&&Key| key.name.starts_with(&prefix)
+    };
+    for section in SECTIONS {
+        let Some(rest) = section.name.strip_prefix(prefix) else {
+            continue;
+        };
+        let (name, is_list) = match rest.strip_suffix("[]") {
+            Some(name) => (name, true),
+            None => (rest, false),
+        };
+        if name.contains('.') || name.contains('[') {
+            continue;
+        }
+        let inner = format!("{}.", section.name);
+        if !keys.iter().any(|key| below(&inner)(&key)) {
+            continue;
+        }
+        let mut value = object(keys, &inner);
+        if let Some(key) = section.shorthand {
+            value = serde_json::json!({ "anyOf": [one(key), value] });
+        }
+        if is_list {
+            value = serde_json::json!({ "type": "array", "items": value });
+        }
+        value["description"] = section.doc.into();
+        properties.insert(name.to_owned(), value);
+    }
+    for key in keys.iter().filter(below(prefix)) {
+        if key.name[prefix.len()..].contains('[') || matches!(key.kind, Kind::Later(_)) {
+            continue;
+        }
+        for name in key.names() {
+            properties.insert(name[prefix.len()..].to_owned(), one(key));
+        }
+    }
+    serde_json::json!({
+        "type": "object",
+        "properties": properties,
+        // Keys may be dotted or nested at any of their dots.
+        "additionalProperties": true,
+    })
+}
+
+/// What one key takes. A number or a choice may also be `${…}`.
+fn one(key: &Key) -> serde_json::Value {
+    let reference = serde_json::json!({ "type": "string", "pattern": "\\$\\{" });
+    let mut value = match key.kind {
+        Kind::Integer { min, max, .. } => serde_json::json!({ "anyOf": [
+            { "type": "integer", "minimum": min, "maximum": max }, reference,
+        ] }),
+        Kind::Boolean => serde_json::json!({ "anyOf": [{ "type": "boolean" }, reference] }),
+        Kind::Choice { names, .. } => serde_json::json!({ "anyOf": [
+            { "enum": names }, { "type": ["string", "integer"] },
+        ] }),
+        Kind::List => serde_json::json!({ "type": ["array", "string"] }),
+        Kind::Moment => serde_json::json!({ "type": ["integer", "string"] }),
+        Kind::Offsets => serde_json::json!({ "type": ["object", "string"] }),
+        Kind::Partitions | Kind::Options | Kind::Properties | Kind::Files => {
+            serde_json::json!({ "type": "object" })
+        }
+        Kind::Text | Kind::Pattern | Kind::Url | Kind::Path | Kind::Plugin => {
+            serde_json::json!({ "type": ["string", "number", "boolean"] })
+        }
+        Kind::Later(_) => serde_json::json!(false),
+    };
+    if let Some(default) = key.default
+        && value.is_object()
+    {
+        value["default"] = default.into();
+    }
+    if value.is_object() {
+        value["description"] = key.doc.into();
+    }
+    value
 }
 
 /// Text that does not end its cell of the table.

@@ -3,12 +3,11 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use ureq::http::Uri;
-
 use super::error::Location;
 use super::keys;
-use super::reader::{Given, Reader};
+use super::reader::Reader;
 use super::secret::Secret;
+use super::url;
 
 /// Where schemas come from.
 #[derive(Clone, Debug)]
@@ -56,17 +55,20 @@ pub enum SchemaName {
 pub const SCHEMA_EXTENSIONS: [&str; 3] = ["avsc", "proto", "json"];
 
 pub(super) fn read(reader: &mut Reader<'_>) -> SchemasConfig {
-    let url = reader.given(&keys::REGISTRY_URL);
-    let files = reader.given(&keys::SCHEMA_FILES);
+    let url = reader.given(&keys::plugins::REGISTRY_URL);
+    let files = reader.given(&keys::plugins::SCHEMA_FILES);
     if url.is_some() && files.is_some() {
         reader.contradiction(
-            &keys::SCHEMA_FILES,
+            &keys::plugins::SCHEMA_FILES,
             "given beside `schema.registry.url`: keep one of the two",
         );
     }
     let registry = registry(reader);
     if url.is_none() {
-        for key in [&keys::REGISTRY_USER_INFO, &keys::REGISTRY_TIMEOUT] {
+        for key in [
+            &keys::plugins::REGISTRY_USER_INFO,
+            &keys::plugins::REGISTRY_TIMEOUT,
+        ] {
             if reader.given(key).is_some() {
                 reader.contradiction(key, "needs `schema.registry.url`");
             }
@@ -80,58 +82,26 @@ pub(super) fn read(reader: &mut Reader<'_>) -> SchemasConfig {
 }
 
 fn registry(reader: &mut Reader<'_>) -> RegistryConfig {
-    let url = reader.text(&keys::REGISTRY_URL);
-    let url = url
-        .map(|given| check_url(reader, &given))
-        .unwrap_or_default();
-    let user_info = reader.secret(&keys::REGISTRY_USER_INFO);
+    let credentials = "`schema.registry.basic.auth.user.info: user:password`";
+    let url = url::read(reader, &keys::plugins::REGISTRY_URL, credentials).unwrap_or_default();
+    let user_info = reader.secret(&keys::plugins::REGISTRY_USER_INFO);
     if let Some(info) = &user_info {
         let (user, _) = info.reveal().split_once(':').unwrap_or_default();
         if user.is_empty() {
-            let span = reader.place(&keys::REGISTRY_USER_INFO);
+            let span = reader.place(&keys::plugins::REGISTRY_USER_INFO);
             let message = "not of the form user:password".to_owned();
-            reader.invalid(&keys::REGISTRY_USER_INFO, span, message);
+            reader.invalid(&keys::plugins::REGISTRY_USER_INFO, span, message);
         }
     }
     RegistryConfig {
         url,
         user_info,
-        request_timeout: reader.millis(&keys::REGISTRY_TIMEOUT),
+        request_timeout: reader.millis(&keys::plugins::REGISTRY_TIMEOUT),
     }
-}
-
-fn check_url(reader: &mut Reader<'_>, given: &Given) -> String {
-    let problem = match given.value.parse::<Uri>() {
-        _ if given.value.contains('#') => Some("has a fragment (`#…`)"),
-        Err(_) => Some("is not a URL"),
-        Ok(uri) => match (uri.scheme_str(), uri.authority()) {
-            (Some("http" | "https"), Some(authority)) if authority.as_str().contains('@') => {
-                let message = "credentials in the URL would end up in logs: write them as \
-                               `schema.registry.basic.auth.user.info: user:password`";
-                reader.invalid(&keys::REGISTRY_URL, given.span, message.to_owned());
-                None
-            }
-            (Some("http" | "https"), Some(_)) if uri.query().is_some() => {
-                Some("has a query (`?…`)")
-            }
-            (Some("http" | "https"), Some(_)) => None,
-            _ => Some("is not an http or https URL"),
-        },
-    };
-    if let Some(problem) = problem {
-        let shown = if given.value.contains('@') {
-            "it"
-        } else {
-            &format!("`{}`", given.shown)
-        };
-        let message = format!("{shown} {problem}: write one such as http://localhost:8081");
-        reader.invalid(&keys::REGISTRY_URL, given.span, message);
-    }
-    given.value.clone()
 }
 
 fn schema_files(reader: &mut Reader<'_>) -> Vec<SchemaFile> {
-    let at = &keys::SCHEMA_FILES;
+    let at = &keys::plugins::SCHEMA_FILES;
     let mut files = Vec::new();
     let entries = reader.map(at);
     if entries.is_empty() {

@@ -4,11 +4,12 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::choice::choice;
+use super::client::{self, ClientProperties, Origin, Property};
 use super::error::Problem;
-use super::keys;
-use super::librdkafka::{self, Properties};
+use super::keys::{self, connection, kafka_sink};
 use super::reader::Reader;
-use super::source::{SecurityProtocol, SourceConfig, check_topic, servers};
+use super::security::{self, ConnectionKeys, is_security};
+use super::source::{SourceConfig, check_topic, servers};
 
 /// Where rows go.
 #[derive(Clone, Debug)]
@@ -41,18 +42,12 @@ pub struct FileSinkConfig {
 /// A topic to write.
 #[derive(Clone, Debug)]
 pub struct KafkaSinkConfig {
-    /// `host:port`, with commas between several.
-    pub bootstrap_servers: String,
     /// Its name.
     pub topic: String,
-    /// For batches of messages.
-    pub compression_type: Codec,
     /// How rows become the values of messages.
     pub serializer: Serializer,
-    /// How to connect.
-    pub security_protocol: SecurityProtocol,
-    /// Properties of librdkafka that weir has no key for. None of those that weir sets.
-    pub librdkafka: Properties,
+    /// What librdkafka is told.
+    pub client: ClientProperties,
 }
 
 choice! {
@@ -97,6 +92,38 @@ choice! {
 }
 
 choice! {
+    /// Which replicas must have a message.
+    pub enum Acks {
+        /// All in sync.
+        All = "all",
+        /// The leader.
+        Leader = "1",
+        /// None.
+        None = "0",
+    }
+}
+
+choice! {
+    /// How keys become partitions.
+    pub enum Partitioner {
+        /// As the Java client; messages without a key are spread.
+        Murmur2Random = "murmur2_random",
+        /// The same; messages without a key go to one partition.
+        Murmur2 = "murmur2",
+        /// CRC32, as librdkafka's default; messages without a key are spread.
+        ConsistentRandom = "consistent_random",
+        /// The same; messages without a key go to one partition.
+        Consistent = "consistent",
+        /// FNV-1a, as Sarama; messages without a key are spread.
+        Fnv1aRandom = "fnv1a_random",
+        /// The same; messages without a key go to one partition.
+        Fnv1a = "fnv1a",
+        /// Whatever the key.
+        Random = "random",
+    }
+}
+
+choice! {
     /// How rows become the values of messages.
     pub enum Serializer {
         /// One JSON object a row.
@@ -120,10 +147,10 @@ const SINKS: [&str; 3] = ["sink.stdout", "sink.file", "sink.kafka"];
 
 pub(super) fn read(reader: &mut Reader<'_>, source: &SourceConfig) -> SinkConfig {
     let chosen = chosen(reader);
-    let serializer = reader.choice(&keys::SERIALIZER_PLUGIN);
-    if chosen != "sink.kafka" && reader.given(&keys::SERIALIZER_PLUGIN).is_some() {
+    let serializer = reader.choice(&kafka_sink::SERIALIZER_PLUGIN);
+    if chosen != "sink.kafka" && reader.given(&kafka_sink::SERIALIZER_PLUGIN).is_some() {
         reader.contradiction(
-            &keys::SERIALIZER_PLUGIN,
+            &kafka_sink::SERIALIZER_PLUGIN,
             "only `sink.kafka` takes a serializer",
         );
     }
@@ -168,10 +195,10 @@ fn place(reader: &Reader<'_>, sink: &str) -> Option<super::yaml::Span> {
 }
 
 fn file(reader: &mut Reader<'_>) -> FileSinkConfig {
-    let path = reader.path(&keys::FILE_PATH);
-    let given_format = reader.choice(&keys::FILE_FORMAT);
+    let path = reader.path(&keys::files::FILE_PATH);
+    let given_format = reader.choice(&keys::files::FILE_FORMAT);
     let format = given_format.unwrap_or(FileFormat::Ndjson);
-    let compression = reader.choice(&keys::FILE_COMPRESSION);
+    let compression = reader.choice(&keys::files::FILE_COMPRESSION);
     if let (Some(format), Some(compression)) = (given_format, compression)
         && !format.compressions().contains(&compression)
     {
@@ -182,50 +209,144 @@ fn file(reader: &mut Reader<'_>) -> FileSinkConfig {
             format.as_str(),
             names.join(" or ")
         );
-        reader.contradiction(&keys::FILE_COMPRESSION, message);
+        reader.contradiction(&keys::files::FILE_COMPRESSION, message);
     }
     FileSinkConfig {
         path,
         format,
-        roll_max_rows: reader.integer(&keys::FILE_ROLL_ROWS),
-        roll_max_bytes: reader.integer(&keys::FILE_ROLL_BYTES),
-        roll_interval: reader.millis(&keys::FILE_ROLL_INTERVAL),
+        roll_max_rows: reader.integer(&keys::files::FILE_ROLL_ROWS),
+        roll_max_bytes: reader.integer(&keys::files::FILE_ROLL_BYTES),
+        roll_interval: reader.millis(&keys::files::FILE_ROLL_INTERVAL),
         compression: compression.unwrap_or(format.compressions()[0]),
     }
 }
+
+/// The connection keys of the Kafka sink.
+pub(super) const CONNECTION: ConnectionKeys = ConnectionKeys {
+    prefix: "sink.kafka.",
+    keys: connection::sink::ALL,
+};
 
 fn kafka(
     reader: &mut Reader<'_>,
     source: &SourceConfig,
     serializer: Serializer,
 ) -> KafkaSinkConfig {
-    let bootstrap_servers = match reader.given(&keys::SINK_BOOTSTRAP_SERVERS) {
-        Some(_) => servers(reader, &keys::SINK_BOOTSTRAP_SERVERS),
-        None => source.bootstrap_servers.clone(),
-    };
-    let topic = reader.text(&keys::SINK_TOPIC);
+    let same_cluster = reader.given(&kafka_sink::BOOTSTRAP_SERVERS).is_none();
+    if !same_cluster {
+        servers(reader, &kafka_sink::BOOTSTRAP_SERVERS);
+    }
+    let topic = reader.text(&kafka_sink::TOPIC);
     if let Some(topic) = &topic {
-        check_topic(reader, &keys::SINK_TOPIC, topic);
-        if bootstrap_servers == source.bootstrap_servers && source.topics.contains(&topic.value) {
-            reader.contradiction(
-                &keys::SINK_TOPIC,
-                format!(
-                    "the source reads `{}`: the pipeline would read what it writes",
-                    topic.shown
-                ),
-            );
-        }
+        check_topic(reader, &kafka_sink::TOPIC, topic);
+    }
+    let keys = kafka_sink::ALL.iter().chain(connection::sink::ALL);
+    let mut client = client::read(reader, keys.copied(), &kafka_sink::LIBRDKAFKA);
+    let own_security = CONNECTION
+        .keys
+        .iter()
+        .filter(|key| reader.given(**key).is_some())
+        .any(|key| is_security(key.name.trim_start_matches(CONNECTION.prefix)));
+    if same_cluster && !own_security {
+        client.retain(|name, _| !is_security(name));
+        inherit(&mut client, source);
+    } else {
+        security::read(reader, &CONNECTION, &mut client);
+    }
+    if same_cluster {
+        inherit_sockets(&mut client, source);
+    }
+    check_producer(reader, &client);
+    if let Some(topic) = &topic
+        && client.get("bootstrap.servers") == source.client.get("bootstrap.servers")
+        && source.topics.contains(&topic.value)
+    {
+        reader.contradiction(
+            &kafka_sink::TOPIC,
+            format!(
+                "the source reads `{}`: the pipeline would read what it writes",
+                topic.shown
+            ),
+        );
     }
     KafkaSinkConfig {
-        bootstrap_servers,
         topic: topic.map(|topic| topic.value).unwrap_or_default(),
-        compression_type: reader
-            .choice(&keys::SINK_COMPRESSION)
-            .unwrap_or(Codec::None),
         serializer,
-        security_protocol: reader
-            .choice(&keys::SINK_SECURITY)
-            .unwrap_or(SecurityProtocol::Plaintext),
-        librdkafka: librdkafka::read(reader, &keys::SINK_LIBRDKAFKA),
+        client,
+    }
+}
+
+/// The source's brokers and its way of authenticating.
+fn inherit(client: &mut ClientProperties, source: &SourceConfig) {
+    for (name, property) in source.client.iter() {
+        if is_security(name) {
+            let mut property = property.clone();
+            property.origin = Origin::Source;
+            client.insert(name, property);
+        }
+    }
+}
+
+/// What the source has been given for its connections, where the sink has nothing of its own.
+fn inherit_sockets(client: &mut ClientProperties, source: &SourceConfig) {
+    for (name, property) in source.client.iter() {
+        let is_connection = connection::source::ALL
+            .iter()
+            .any(|key| key.librdkafka == Some(name));
+        let has_own = client.property(name).is_some_and(Property::is_given);
+        if name == "bootstrap.servers" || is_connection && property.is_given() && !has_own {
+            let mut property = property.clone();
+            property.origin = Origin::Source;
+            client.insert(name, property);
+        }
+    }
+}
+
+/// What idempotence needs (KIP-98), and what librdkafka refuses.
+fn check_producer(reader: &mut Reader<'_>, client: &ClientProperties) {
+    let number = |name| client.get(name).and_then(|text| text.parse::<u64>().ok());
+    if client.get("enable.idempotence") == Some("true") {
+        let mut needs = |key, right: bool, what: &str| {
+            if !right {
+                let message = format!(
+                    "idempotence, which is on by default, needs {what}: change this, or write \
+                     `enable.idempotence: false`"
+                );
+                reader.contradiction(key, message);
+            }
+        };
+        needs(
+            &kafka_sink::ACKS,
+            client.get("acks") == Some("all"),
+            "`acks: all`",
+        );
+        let in_flight = number("max.in.flight.requests.per.connection");
+        needs(&kafka_sink::IN_FLIGHT, in_flight <= Some(5), "at most 5");
+        needs(
+            &kafka_sink::RETRIES,
+            number("retries") >= Some(1),
+            "retries",
+        );
+    }
+    if let (Some(timeout @ 1..), Some(linger)) =
+        (number("delivery.timeout.ms"), number("linger.ms"))
+        && timeout < linger
+    {
+        let message = format!(
+            "`delivery.timeout.ms` ({timeout}) must not be smaller than `linger.ms` ({linger})"
+        );
+        reader.contradiction(&kafka_sink::DELIVERY_TIMEOUT, message);
+    }
+    let most = match client.get("compression.type") {
+        Some("gzip") => 9,
+        Some("lz4") => 12,
+        _ => 0,
+    };
+    if number("compression.level").is_some_and(|level| level > most)
+        && reader.given(&kafka_sink::COMPRESSION_LEVEL).is_some()
+    {
+        let codec = client.get("compression.type").unwrap_or("none");
+        let message = format!("above what `compression.type: {codec}` takes, which is {most}");
+        reader.contradiction(&kafka_sink::COMPRESSION_LEVEL, message);
     }
 }

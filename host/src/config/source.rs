@@ -1,29 +1,29 @@
-//! `source`: which topics to read, and how.
+//! `source`: which topics to read, from where to where, and how.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use regex::Regex;
 
 use super::choice::choice;
-use super::keys;
-use super::librdkafka::{self, Properties};
+use super::client::{self, ClientProperties};
+use super::keys::{connection, consumer, source as keys};
+use super::moment::{self, Moment};
+use super::offsets::{self, PartitionOffsets};
 use super::reader::{At, Given, Reader};
+use super::security::{self, ConnectionKeys};
 
 /// The topics to read, and how.
 #[derive(Clone, Debug)]
 pub struct SourceConfig {
-    /// `host:port`, with commas between several.
-    pub bootstrap_servers: String,
     /// What to read.
     pub topics: Topics,
-    /// The consumer group.
-    pub group_id: String,
-    /// How brokers name this client.
-    pub client_id: String,
+    /// How often to look for new topics and partitions.
+    pub discovery_interval: Duration,
     /// Where to start.
-    pub startup_mode: StartupMode,
+    pub start: Start,
     /// When to stop.
-    pub stop_mode: StopMode,
+    pub stop: StopAt,
     /// The most messages in one batch: 1 to 65,536.
     pub batch_max_rows: usize,
     /// The most bytes in one batch. A larger message is a batch of its own.
@@ -32,24 +32,12 @@ pub struct SourceConfig {
     pub batch_max_wait: Duration,
     /// How often offsets are committed.
     pub commit_interval: Duration,
-    /// Whether records of aborted and open transactions are read.
-    pub isolation_level: IsolationLevel,
+    /// The consumer group.
+    pub group_id: String,
     /// How long the group waits for a silent member.
     pub session_timeout: Duration,
-    /// How long the group waits for a member that takes no messages.
-    pub max_poll_interval: Duration,
-    /// Bytes that a broker gathers before it answers.
-    pub fetch_min_bytes: u32,
-    /// How long a broker waits for those.
-    pub fetch_wait_max: Duration,
-    /// Messages per partition to keep fetched ahead.
-    pub queued_min_messages: u32,
-    /// The most memory for those, in KiB.
-    pub queued_max_messages_kbytes: u32,
-    /// How to connect.
-    pub security_protocol: SecurityProtocol,
-    /// Properties of librdkafka that weir has no key for.
-    pub librdkafka: Properties,
+    /// What librdkafka is told.
+    pub client: ClientProperties,
 }
 
 /// Which topics to read.
@@ -59,6 +47,8 @@ pub enum Topics {
     Names(Vec<String>),
     /// All that match.
     Pattern(TopicPattern),
+    /// These partitions of these topics, whatever others of the group read.
+    Partitions(BTreeMap<String, BTreeSet<i32>>),
 }
 
 /// A regular expression for whole topic names: `orders` does not match `orders-dlq`.
@@ -67,7 +57,40 @@ pub struct TopicPattern {
     /// As written in the file.
     pub pattern: String,
     /// The same, anchored at both ends.
-    pub regex: Regex,
+    include: Regex,
+    /// What is left out all the same.
+    exclude: Option<Regex>,
+}
+
+/// Where to start a partition that is read for the first time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Start {
+    /// At the group's committed offset; at the earliest where it has none.
+    GroupOffsets,
+    /// At the earliest offset, whatever the group has committed.
+    Earliest,
+    /// At the latest offset, whatever the group has committed.
+    Latest,
+    /// At the first message of this time or later; at the latest offset where there is none.
+    Timestamp(Moment),
+    /// At these offsets; others as for [`Start::GroupOffsets`].
+    Offsets(PartitionOffsets),
+}
+
+/// When to stop. Bounds are fixed at the start, and held against positions, not messages.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StopAt {
+    /// Never.
+    Never,
+    /// At the offsets that were the latest.
+    Latest,
+    /// At the offsets that the group had committed.
+    GroupOffsets,
+    /// Before the first message of this time or later; at the latest offset where there is
+    /// none.
+    Timestamp(Moment),
+    /// Before these offsets. Partitions without one are not read.
+    Offsets(PartitionOffsets),
 }
 
 choice! {
@@ -75,10 +98,14 @@ choice! {
     pub enum StartupMode {
         /// At the group's committed offsets; at the earliest where it has none.
         GroupOffsets = "group-offsets",
-        /// At the earliest offset, whatever the group has committed.
+        /// At the earliest offset.
         Earliest = "earliest",
-        /// At the latest offset, whatever the group has committed.
+        /// At the latest offset.
         Latest = "latest",
+        /// At a time.
+        Timestamp = "timestamp",
+        /// At offsets by partition.
+        SpecificOffsets = "specific-offsets",
     }
 }
 
@@ -89,6 +116,12 @@ choice! {
         Never = "never",
         /// At the offsets that were the latest at the start.
         Latest = "latest",
+        /// At the offsets that the group had committed at the start.
+        GroupOffsets = "group-offsets",
+        /// At a time.
+        Timestamp = "timestamp",
+        /// At offsets by partition.
+        SpecificOffsets = "specific-offsets",
     }
 }
 
@@ -103,10 +136,12 @@ choice! {
 }
 
 choice! {
-    /// How to connect to brokers.
-    pub enum SecurityProtocol {
-        /// Neither encrypted nor authenticated.
-        Plaintext = "plaintext",
+    /// Who decides how a group shares its partitions.
+    pub enum GroupProtocol {
+        /// One of the members.
+        Classic = "classic",
+        /// The broker (KIP-848).
+        Consumer = "consumer",
     }
 }
 
@@ -116,89 +151,268 @@ impl Topics {
     pub fn contains(&self, topic: &str) -> bool {
         match self {
             Self::Names(names) => names.iter().any(|name| name == topic),
-            Self::Pattern(pattern) => pattern.regex.is_match(topic),
+            Self::Pattern(pattern) => pattern.is_match(topic),
+            Self::Partitions(partitions) => partitions.contains_key(topic),
+        }
+    }
+
+    /// The topic, where it is known to be only one.
+    #[must_use]
+    pub fn only(&self) -> Option<&str> {
+        match self {
+            Self::Names(names) => match &names[..] {
+                [only] => Some(only),
+                _ => None,
+            },
+            Self::Pattern(_) => None,
+            Self::Partitions(partitions) => match partitions.len() {
+                1 => partitions.keys().next().map(String::as_str),
+                _ => None,
+            },
         }
     }
 }
 
 impl TopicPattern {
-    /// Compiles a pattern.
+    /// Compiles a pattern, and one for what to leave out.
     ///
     /// # Errors
-    /// What is wrong with it as a regular expression.
-    pub fn new(pattern: &str) -> Result<Self, regex::Error> {
-        Regex::new(pattern)?;
+    /// What is wrong with one of them as a regular expression.
+    pub fn new(pattern: &str, exclude: Option<&str>) -> Result<Self, regex::Error> {
         Ok(Self {
             pattern: pattern.to_owned(),
-            regex: Regex::new(&format!("^(?:{pattern})$"))?,
+            include: anchored(pattern)?,
+            exclude: exclude.map(anchored).transpose()?,
         })
+    }
+
+    /// Whether a topic's whole name matches.
+    #[must_use]
+    pub fn is_match(&self, topic: &str) -> bool {
+        let excluded = self.exclude.as_ref();
+        self.include.is_match(topic) && !excluded.is_some_and(|exclude| exclude.is_match(topic))
     }
 }
 
+fn anchored(pattern: &str) -> Result<Regex, regex::Error> {
+    // By itself first, so that an error speaks of what was written.
+    Regex::new(pattern)?;
+    Regex::new(&format!("^(?:{pattern})$"))
+}
+
+/// The connection keys of the source.
+pub(super) const CONNECTION: ConnectionKeys = ConnectionKeys {
+    prefix: "source.",
+    keys: connection::source::ALL,
+};
+
 pub(super) fn read(reader: &mut Reader<'_>, pipeline: &str) -> SourceConfig {
-    let config = SourceConfig {
-        bootstrap_servers: servers(reader, &keys::BOOTSTRAP_SERVERS),
-        topics: topics(reader),
-        group_id: match reader.text(&keys::GROUP_ID) {
-            Some(given) => given.value,
-            None => format!("weir-{pipeline}"),
-        },
-        client_id: reader.string(&keys::CLIENT_ID),
-        startup_mode: reader
-            .choice(&keys::STARTUP_MODE)
-            .unwrap_or(StartupMode::GroupOffsets),
-        stop_mode: reader.choice(&keys::STOP_MODE).unwrap_or(StopMode::Never),
+    servers(reader, &keys::BOOTSTRAP_SERVERS);
+    let topics = topics(reader);
+    let start = start(reader, &topics);
+    let stop = stop(reader, &topics);
+    let own = [
+        &keys::BOOTSTRAP_SERVERS,
+        &keys::DISCOVERY_INTERVAL,
+        &keys::ISOLATION_LEVEL,
+    ];
+    let keys = own.into_iter().chain(consumer::ALL.iter().copied());
+    let keys = keys.chain(connection::source::ALL.iter().copied());
+    let mut client = client::read(reader, keys, &keys::LIBRDKAFKA);
+    security::read(reader, &CONNECTION, &mut client);
+    check_group(reader, &mut client);
+    check_fetch_wait(reader, &client);
+    let group_id = match client.get("group.id") {
+        Some(given) => given.to_owned(),
+        None => format!("weir-{pipeline}"),
+    };
+    for (property, value) in [
+        ("group.id", group_id.as_str()),
+        ("enable.auto.commit", "false"),
+        ("enable.auto.offset.store", "false"),
+        ("enable.partition.eof", "true"),
+        // Positions are always given: one that is not in the log is data lost.
+        ("auto.offset.reset", "error"),
+    ] {
+        if client.get(property) != Some(value) {
+            client.set_by_weir(property, value);
+        }
+    }
+    let millis = |name| client.get(name).and_then(|text| text.parse().ok());
+    SourceConfig {
+        topics,
+        discovery_interval: Duration::from_millis(
+            millis("topic.metadata.refresh.interval.ms").unwrap_or(30_000),
+        ),
+        start,
+        stop,
         batch_max_rows: reader.integer(&keys::BATCH_MAX_ROWS),
         batch_max_bytes: reader.integer(&keys::BATCH_MAX_BYTES),
         batch_max_wait: reader.millis(&keys::BATCH_MAX_WAIT),
         commit_interval: reader.millis(&keys::COMMIT_INTERVAL),
-        isolation_level: reader
-            .choice(&keys::ISOLATION_LEVEL)
-            .unwrap_or(IsolationLevel::ReadCommitted),
-        session_timeout: reader.millis(&keys::SESSION_TIMEOUT),
-        max_poll_interval: reader.millis(&keys::MAX_POLL_INTERVAL),
-        fetch_min_bytes: reader.integer(&keys::FETCH_MIN_BYTES),
-        fetch_wait_max: reader.millis(&keys::FETCH_WAIT_MAX),
-        queued_min_messages: reader.integer(&keys::QUEUED_MIN_MESSAGES),
-        queued_max_messages_kbytes: reader.integer(&keys::QUEUED_MAX_KBYTES),
-        security_protocol: reader
-            .choice(&keys::SECURITY_PROTOCOL)
-            .unwrap_or(SecurityProtocol::Plaintext),
-        librdkafka: librdkafka::read(reader, &keys::SOURCE_LIBRDKAFKA),
+        group_id,
+        session_timeout: Duration::from_millis(millis("session.timeout.ms").unwrap_or(45_000)),
+        client,
+    }
+}
+
+fn start(reader: &mut Reader<'_>, topics: &Topics) -> Start {
+    let mode = reader.choice(&keys::STARTUP_MODE);
+    let moment = moment::read(reader, &keys::STARTUP_TIMESTAMP);
+    let offsets = offsets::read(reader, &keys::STARTUP_OFFSETS, topics);
+    let mode_key = &keys::STARTUP_MODE;
+    for (key, needed) in [
+        (&keys::STARTUP_TIMESTAMP, StartupMode::Timestamp),
+        (&keys::STARTUP_OFFSETS, StartupMode::SpecificOffsets),
+    ] {
+        let example = format!("startup.mode: {}", needed.as_str());
+        match (mode == Some(needed), reader.given(key).is_some()) {
+            (false, true) if mode.is_some() => {
+                reader.contradiction(key, format!("has no effect without `{example}`"));
+            }
+            (true, false) => reader.missing(mode_key, &needs(key.name, "startup")),
+            _ => {}
+        }
+    }
+    match mode {
+        Some(StartupMode::Earliest) => Start::Earliest,
+        Some(StartupMode::Latest) => Start::Latest,
+        Some(StartupMode::Timestamp) => moment.map_or(Start::GroupOffsets, Start::Timestamp),
+        Some(StartupMode::SpecificOffsets) => offsets.map_or(Start::GroupOffsets, Start::Offsets),
+        Some(StartupMode::GroupOffsets) | None => Start::GroupOffsets,
+    }
+}
+
+fn stop(reader: &mut Reader<'_>, topics: &Topics) -> StopAt {
+    let mode = reader.choice(&keys::STOP_MODE);
+    let moment = moment::read(reader, &keys::STOP_TIMESTAMP);
+    let offsets = offsets::read(reader, &keys::STOP_OFFSETS, topics);
+    let mode_key = &keys::STOP_MODE;
+    for (key, needed) in [
+        (&keys::STOP_TIMESTAMP, StopMode::Timestamp),
+        (&keys::STOP_OFFSETS, StopMode::SpecificOffsets),
+    ] {
+        let example = format!("stop.mode: {}", needed.as_str());
+        match (mode == Some(needed), reader.given(key).is_some()) {
+            (false, true) if mode.is_some() => {
+                reader.contradiction(key, format!("has no effect without `{example}`"));
+            }
+            (true, false) => reader.missing(mode_key, &needs(key.name, "stop")),
+            _ => {}
+        }
+    }
+    match mode {
+        Some(StopMode::Latest) => StopAt::Latest,
+        Some(StopMode::GroupOffsets) => StopAt::GroupOffsets,
+        Some(StopMode::Timestamp) => moment.map_or(StopAt::Never, StopAt::Timestamp),
+        Some(StopMode::SpecificOffsets) => offsets.map_or(StopAt::Never, StopAt::Offsets),
+        Some(StopMode::Never) | None => StopAt::Never,
+    }
+}
+
+fn needs(key: &str, which: &str) -> String {
+    let example = if key.ends_with("timestamp.ms") {
+        "2026-03-01T12:00:00Z"
+    } else {
+        "{ orders: { 0: 42 } }"
     };
-    if config.max_poll_interval < config.session_timeout {
-        let key = match reader.given(&keys::MAX_POLL_INTERVAL) {
-            Some(_) => &keys::MAX_POLL_INTERVAL,
-            None => &keys::SESSION_TIMEOUT,
+    let leaf = key.trim_start_matches("source.");
+    format!("`{leaf}: {example}` beside this `{which}.mode`")
+}
+
+/// With the broker's protocol, sessions, heartbeats and assignors are the broker's.
+fn check_group(reader: &mut Reader<'_>, client: &mut ClientProperties) {
+    let protocol = reader.choice(&consumer::GROUP_PROTOCOL);
+    let classic = [
+        &consumer::SESSION_TIMEOUT,
+        &consumer::HEARTBEAT_INTERVAL,
+        &consumer::ASSIGNMENT_STRATEGY,
+    ];
+    if protocol == Some(GroupProtocol::Consumer) {
+        for key in classic {
+            if reader.given(key).is_some() {
+                reader.contradiction(
+                    key,
+                    "the broker decides this with `group.protocol: consumer` (KIP-848): remove it",
+                );
+            }
+            client.remove(key.librdkafka.unwrap_or_default());
+        }
+        return;
+    }
+    if reader.given(&consumer::REMOTE_ASSIGNOR).is_some() {
+        reader.contradiction(
+            &consumer::REMOTE_ASSIGNOR,
+            "has no effect without `group.protocol: consumer`",
+        );
+    }
+    let strategies = reader.list(&consumer::ASSIGNMENT_STRATEGY);
+    const KNOWN: [&str; 3] = ["cooperative-sticky", "range", "roundrobin"];
+    for strategy in &strategies {
+        if !KNOWN.contains(&strategy.value.as_str()) {
+            let message = format!("`{}` is not one of {}", strategy.shown, KNOWN.join(", "));
+            reader.invalid(&consumer::ASSIGNMENT_STRATEGY, strategy.span, message);
+        }
+    }
+    if strategies.len() > 1 && strategies.iter().any(|s| s.value == KNOWN[0]) {
+        reader.contradiction(
+            &consumer::ASSIGNMENT_STRATEGY,
+            "librdkafka cannot mix cooperative-sticky with the others: keep it alone, or leave it \
+             out",
+        );
+    }
+    smaller(
+        reader,
+        client,
+        (&consumer::HEARTBEAT_INTERVAL, "heartbeat.interval.ms"),
+        (&consumer::SESSION_TIMEOUT, "session.timeout.ms"),
+    );
+    smaller(
+        reader,
+        client,
+        (&consumer::SESSION_TIMEOUT, "session.timeout.ms"),
+        (&consumer::MAX_POLL_INTERVAL, "max.poll.interval.ms"),
+    );
+}
+
+/// Reports that the first of two numbers is larger than the second.
+fn smaller(
+    reader: &mut Reader<'_>,
+    client: &ClientProperties,
+    (low_key, low): (&'static super::Key, &str),
+    (high_key, high): (&'static super::Key, &str),
+) {
+    let number = |name| client.get(name).and_then(|text| text.parse::<u64>().ok());
+    let (Some(low_value), Some(high_value)) = (number(low), number(high)) else {
+        return;
+    };
+    if low_value > high_value {
+        let key = match reader.given(high_key) {
+            Some(_) => high_key,
+            None => low_key,
         };
         reader.contradiction(
             key,
-            format!(
-                "`max.poll.interval.ms` ({}) must not be smaller than `session.timeout.ms` ({})",
-                config.max_poll_interval.as_millis(),
-                config.session_timeout.as_millis()
-            ),
+            format!("`{high}` ({high_value}) must not be smaller than `{low}` ({low_value})"),
         );
     }
-    check_fetch_wait(reader, &config);
-    config
 }
 
 /// librdkafka refuses a fetch that may outlast its connection's timeout, and needs a
 /// second between the two.
-fn check_fetch_wait(reader: &mut Reader<'_>, config: &SourceConfig) {
-    let socket_timeout = config.librdkafka.0.get("socket.timeout.ms");
-    let socket_timeout = socket_timeout.and_then(|text| text.parse().ok());
-    let socket_timeout = Duration::from_millis(socket_timeout.unwrap_or(60_000));
-    if config.fetch_wait_max + Duration::from_secs(1) > socket_timeout {
-        let key = match reader.given(&keys::FETCH_WAIT_MAX) {
-            Some(_) => &keys::FETCH_WAIT_MAX,
-            None => &keys::SOURCE_LIBRDKAFKA,
+fn check_fetch_wait(reader: &mut Reader<'_>, client: &ClientProperties) {
+    let number = |name| client.get(name).and_then(|text| text.parse::<u64>().ok());
+    let (Some(wait), Some(timeout)) = (number("fetch.wait.max.ms"), number("socket.timeout.ms"))
+    else {
+        return;
+    };
+    if wait + 1_000 > timeout {
+        let key = match reader.given(&consumer::FETCH_MAX_WAIT) {
+            Some(_) => &consumer::FETCH_MAX_WAIT,
+            None => CONNECTION.key("socket.timeout.ms"),
         };
         let message = format!(
-            "`fetch.wait.max.ms` ({}) has to be 1000 below librdkafka's `socket.timeout.ms` ({})",
-            config.fetch_wait_max.as_millis(),
-            socket_timeout.as_millis()
+            "`fetch.max.wait.ms` ({wait}) has to be 1000 below `socket.timeout.ms` ({timeout})"
         );
         reader.contradiction(key, message);
     }
@@ -218,9 +432,16 @@ pub(super) fn servers(reader: &mut Reader<'_>, at: impl Into<At>) -> String {
     names.join(",")
 }
 
+fn is_protocol(scheme: &str) -> bool {
+    let names = security::SecurityProtocol::NAMES.iter();
+    names
+        .into_iter()
+        .any(|name| scheme.eq_ignore_ascii_case(name))
+}
+
 fn check_server(server: &str) -> Result<(), &'static str> {
     let address = match server.split_once("://") {
-        Some((scheme, address)) if scheme.eq_ignore_ascii_case("plaintext") => address,
+        Some((scheme, address)) if is_protocol(scheme) => address,
         Some(_) => return Err("is not a broker's address"),
         None => server,
     };
@@ -238,26 +459,37 @@ fn check_server(server: &str) -> Result<(), &'static str> {
 }
 
 fn topics(reader: &mut Reader<'_>) -> Topics {
-    match (
-        reader.given(&keys::TOPICS),
-        reader.given(&keys::TOPIC_PATTERN),
-    ) {
-        (Some(_), Some(_)) => {
-            reader.contradiction(
-                &keys::TOPIC_PATTERN,
-                "given beside `topics`: keep one of the two",
-            );
-            Topics::Names(Vec::new())
-        }
-        (None, Some(_)) => pattern(reader),
-        (Some(_), None) => Topics::Names(names(reader)),
-        (None, None) => {
+    let ways = [&keys::TOPICS, &keys::TOPIC_PATTERN, &keys::PARTITIONS];
+    let given: Vec<_> = ways
+        .into_iter()
+        .filter(|key| reader.given(*key).is_some())
+        .collect();
+    for other in given.iter().skip(1) {
+        let first = given[0].name.trim_start_matches("source.");
+        let message = format!("given beside `{first}`: keep one of the two");
+        reader.contradiction(*other, message);
+    }
+    let exclude = reader.given(&keys::TOPIC_EXCLUDE).is_some();
+    if exclude && reader.given(&keys::TOPIC_PATTERN).is_none() && !given.is_empty() {
+        reader.contradiction(
+            &keys::TOPIC_EXCLUDE,
+            "has no effect without `topic.pattern`",
+        );
+    }
+    match given[..] {
+        [] => {
             reader.missing(
                 &keys::TOPICS,
                 "`topics: [orders]`, or `topic.pattern: orders-.*`",
             );
             Topics::Names(Vec::new())
         }
+        [key] if key.name == keys::TOPICS.name => Topics::Names(names(reader)),
+        [key] if key.name == keys::PARTITIONS.name => {
+            Topics::Partitions(offsets::read_partitions(reader, &keys::PARTITIONS))
+        }
+        [_] => pattern(reader),
+        _ => Topics::Names(Vec::new()),
     }
 }
 
@@ -297,18 +529,29 @@ pub(super) fn check_topic(reader: &mut Reader<'_>, at: impl Into<At>, topic: &Gi
 }
 
 fn pattern(reader: &mut Reader<'_>) -> Topics {
+    let none = Topics::Names(Vec::new());
     let Some(given) = reader.text(&keys::TOPIC_PATTERN) else {
-        return Topics::Names(Vec::new());
+        return none;
     };
-    match TopicPattern::new(&given.value) {
-        Ok(pattern) => Topics::Pattern(pattern),
-        Err(error) => {
+    let exclude = reader.text(&keys::TOPIC_EXCLUDE);
+    let mut right = true;
+    for (key, given) in [
+        (&keys::TOPIC_PATTERN, Some(&given)),
+        (&keys::TOPIC_EXCLUDE, exclude.as_ref()),
+    ] {
+        let Some(given) = given else { continue };
+        if let Err(error) = anchored(&given.value) {
             let error = error.to_string();
             let why = error.lines().last().unwrap_or_default();
             let why = why.strip_prefix("error: ").unwrap_or(why);
             let message = format!("not a regular expression: {why}");
-            reader.invalid(&keys::TOPIC_PATTERN, given.span, message);
-            Topics::Names(Vec::new())
+            reader.invalid(key, given.span, message);
+            right = false;
         }
+    }
+    let exclude = exclude.as_ref().map(|given| given.value.as_str());
+    match TopicPattern::new(&given.value, exclude) {
+        Ok(pattern) if right => Topics::Pattern(pattern),
+        _ => none,
     }
 }

@@ -1,4 +1,4 @@
-//! `${env:NAME}` and `${file:PATH}` inside values.
+//! `${env:NAME}`, `${file:PATH}` and `${dir:PATH:KEY}` inside values.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -58,9 +58,19 @@ impl Outside<'_> {
                 let path = self.resolve(path);
                 read(&path).map_err(|error| format!("cannot read {}: {error}", path.display()))
             }
+            Some(("dir", path)) => {
+                let (folder, key) = path.rsplit_once(':').ok_or_else(|| {
+                    format!("`${{{reference}}}` lacks its key: write ${{dir:PATH:KEY}}")
+                })?;
+                if key.is_empty() || key.contains(['/', '\\']) || key == ".." {
+                    return Err(format!("`{key}` is not the name of a file in {folder}"));
+                }
+                let path = self.resolve(folder).join(key);
+                read(&path).map_err(|error| format!("cannot read {}: {error}", path.display()))
+            }
             _ => Err(format!(
-                "`${{{reference}}}` is unknown: write ${{env:NAME}} or ${{file:PATH}}, or `$${{` \
-                 for the characters themselves"
+                "`${{{reference}}}` is unknown: write ${{env:NAME}}, ${{file:PATH}} or \
+                 ${{dir:PATH:KEY}}, or `$${{` for the characters themselves"
             )),
         }
     }

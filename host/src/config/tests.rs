@@ -35,20 +35,33 @@ fn a_first_file_gets_every_default() {
     let config = parse(FIRST_FILE).unwrap();
     assert_eq!(config.name, "orders");
     let source = &config.source;
-    assert_eq!(source.bootstrap_servers, "localhost:9092");
     assert!(matches!(&source.topics, Topics::Names(names) if names == &["orders"]));
     assert_eq!(source.group_id, "weir-orders");
-    assert_eq!(source.client_id, "weir");
-    assert_eq!(source.startup_mode, StartupMode::GroupOffsets);
-    assert_eq!(source.stop_mode, StopMode::Never);
+    assert_eq!(source.start, Start::GroupOffsets);
+    assert_eq!(source.stop, StopAt::Never);
     assert_eq!(source.batch_max_rows, 1000);
     assert_eq!(source.batch_max_bytes, 1 << 20);
     assert_eq!(source.batch_max_wait, Duration::from_millis(50));
     assert_eq!(source.commit_interval, Duration::from_secs(5));
-    assert_eq!(source.isolation_level, IsolationLevel::ReadCommitted);
     assert_eq!(source.session_timeout, Duration::from_secs(45));
-    assert_eq!(source.max_poll_interval, Duration::from_secs(300));
-    assert_eq!(source.queued_min_messages, 100_000);
+    for (property, value) in [
+        ("bootstrap.servers", "localhost:9092"),
+        ("client.id", "weir"),
+        ("group.id", "weir-orders"),
+        ("isolation.level", "read_committed"),
+        ("max.poll.interval.ms", "300000"),
+        ("queued.min.messages", "100000"),
+        ("partition.assignment.strategy", "cooperative-sticky"),
+        ("auto.offset.reset", "error"),
+        ("enable.auto.commit", "false"),
+    ] {
+        assert_eq!(source.client.get(property), Some(value), "{property}");
+    }
+    assert_eq!(source.client.get("sasl.mechanism"), None);
+    assert_eq!(
+        source.client.get("ssl.endpoint.identification.algorithm"),
+        None
+    );
     assert!(matches!(config.schemas, SchemasConfig::None));
     assert!(config.interceptors.is_empty());
     assert_eq!(
@@ -79,7 +92,7 @@ source:
   batch.max.rows: ${env:ROWS}
   isolation.level: read-uncommitted
   security.protocol: PLAINTEXT
-  librdkafka: { socket.keepalive.enable: true, socket.timeout.ms: 10000 }
+  librdkafka: { socket.max.fails: 3 }
 schema.registry:
   url: https://registry.example:8081/prefix
   basic.auth.user.info: ${env:REGISTRY_AUTH}
@@ -89,25 +102,28 @@ interceptors:
     options: { a: [1, -2, 2.5, true, null, "3"], big: 18446744073709551615, t: "$${x} ${env:ROWS}" }
 deserializer.value.plugin: ../house.wasm
 sink:
-  kafka: { topic: clean, compression.type: zstd, librdkafka: { linger.ms: 5 } }
+  kafka: { topic: clean, compression.type: zstd, queue.buffering.max.ms: 7 }
   serializer: { plugin: json }
 errors.tolerance: none
 delivery.guarantee: at_least_once
 "#;
     let config = PipelineConfig::parse(text, Path::new("conf/orders.yaml"), &env).unwrap();
     assert_eq!(config.name, "full");
-    assert_eq!(config.source.bootstrap_servers, "b1:9092,b2:9092");
     assert_eq!(config.source.group_id, "7");
-    assert_eq!(config.source.startup_mode, StartupMode::Earliest);
+    assert_eq!(config.source.start, Start::Earliest);
+    assert_eq!(config.source.stop, StopAt::Latest);
     assert_eq!(config.source.batch_max_rows, 64);
-    assert_eq!(
-        config.source.isolation_level,
-        IsolationLevel::ReadUncommitted
-    );
-    assert_eq!(
-        config.source.librdkafka.0["socket.keepalive.enable"],
-        "true"
-    );
+    for (property, value) in [
+        ("bootstrap.servers", "b1:9092,b2:9092"),
+        ("isolation.level", "read_uncommitted"),
+        ("socket.max.fails", "3"),
+    ] {
+        assert_eq!(
+            config.source.client.get(property),
+            Some(value),
+            "{property}"
+        );
+    }
     assert!(config.source.topics.contains("returns"));
     assert!(!config.source.topics.contains("returns-dlq"));
     assert!(!config.source.topics.contains("old-orders"));
@@ -136,8 +152,16 @@ delivery.guarantee: at_least_once
     let SinkConfig::Kafka(sink) = &config.sink else {
         panic!("{:?}", config.sink);
     };
-    assert_eq!(sink.bootstrap_servers, "b1:9092,b2:9092");
-    assert_eq!(sink.compression_type, Codec::Zstd);
+    for (property, value) in [
+        ("bootstrap.servers", "b1:9092,b2:9092"),
+        ("compression.type", "zstd"),
+        ("linger.ms", "7"),
+        ("acks", "all"),
+        ("enable.idempotence", "true"),
+        ("partitioner", "murmur2_random"),
+    ] {
+        assert_eq!(sink.client.get(property), Some(value), "{property}");
+    }
     assert_eq!(sink.serializer, Serializer::Json);
     assert_eq!(config.errors.tolerance, Tolerance::None);
 }
@@ -169,22 +193,29 @@ fn every_example_is_valid() {
 
 #[test]
 fn the_table_is_consistent() {
-    for key in KEYS {
+    for key in KEYS.iter() {
         assert!(!key.doc.is_empty(), "{}", key.name);
         assert!(
             key.required.is_none() || key.default.is_none(),
             "{} is required and has a default",
             key.name
         );
-        let same = KEYS.iter().filter(|other| other.name == key.name).count();
-        assert_eq!(same, 1, "{} is declared {same} times", key.name);
+        for name in key.names() {
+            let same = KEYS.iter().filter(|other| other.names().any(|n| n == name));
+            assert_eq!(same.count(), 1, "{name} is declared more than once");
+        }
         match key.kind {
             Kind::Integer { min, max, .. } => {
-                let default: u64 = key.default.unwrap().parse().unwrap();
-                assert!((min..=max).contains(&default), "{}", key.name);
+                for default in defaults(key) {
+                    let default: u64 = default.parse().unwrap();
+                    assert!((min..=max).contains(&default), "{}", key.name);
+                }
             }
-            Kind::Choice { names, later, .. } => {
-                assert!(key.default.is_none_or(|default| names.contains(&default)));
+            Kind::Choice {
+                names, later, also, ..
+            } => {
+                assert!(defaults(key).iter().all(|default| names.contains(default)));
+                assert!(also.iter().all(|(_, name)| names.contains(name)));
                 assert!(names.iter().all(|name| !later.contains(name)));
             }
             _ => {}
@@ -192,15 +223,141 @@ fn the_table_is_consistent() {
     }
 }
 
+fn defaults(key: &Key) -> Vec<&'static str> {
+    let by_profile = key.profiles.into_iter().flatten();
+    key.default.into_iter().chain(by_profile).collect()
+}
+
 #[test]
 fn the_default_of_every_key_can_be_written_out() {
-    let mut text = format!("{FIRST_FILE}schema.registry.url: http://localhost:8081\n");
-    for key in KEYS {
-        if let Some(default) = key.default
-            && !key.name.starts_with("sink.")
-        {
-            text.push_str(&format!("{}: {default}\n", key.name));
+    for profile in [Profile::Latency, Profile::Balanced, Profile::Throughput] {
+        let mut text =
+            "source: { bootstrap.servers: 'a:1', topics: [orders] }\ndeserializer: avro\n\
+                        schema.registry.url: http://localhost:8081\nsink.kafka.topic: clean\n"
+                .to_owned();
+        let profile = format!("{}\n", profile.as_str());
+        text.push_str(&format!("profile: {profile}"));
+        let short = parse(&text).unwrap_or_else(|error| panic!("{error}"));
+        for key in KEYS.iter().filter(|key| key.name != "profile") {
+            // With the plaintext of the default, those have no effect.
+            let security = ["sasl.", "ssl."].iter().any(|part| key.name.contains(part));
+            let default = key.default_in(short.profile);
+            if let Some(default) =
+                default.filter(|_| !security && !key.name.starts_with("sink.file"))
+            {
+                text.push_str(&format!("{}: {default}\n", key.name));
+            }
         }
+        let long = parse(&text).unwrap_or_else(|error| panic!("{error}"));
+        let values = |config: &PipelineConfig| {
+            let properties = config.source.client.iter();
+            properties
+                .map(|(name, property)| (name.to_owned(), property.value.clone()))
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(values(&short), values(&long));
     }
-    parse(&text).unwrap_or_else(|error| panic!("{error}"));
+}
+
+/// A value that a key takes and that is not its default.
+fn other_value(key: &Key) -> Option<String> {
+    let default = key.default_in(Profile::Balanced);
+    Some(match key.kind {
+        Kind::Integer { min, max, .. } => {
+            let near = default.map_or(min, |default| default.parse().unwrap());
+            (if near < max { near + 1 } else { near - 1 }).to_string()
+        }
+        Kind::Boolean => (default != Some("true")).to_string(),
+        Kind::Choice { names, .. } => {
+            (*names.iter().find(|name| Some(**name) != default)?).to_owned()
+        }
+        Kind::List => "roundrobin".to_owned(),
+        Kind::Path => "./some.file".to_owned(),
+        Kind::Text => "some-text".to_owned(),
+        Kind::Url => "http://other:1".to_owned(),
+        _ => return None,
+    })
+}
+
+#[test]
+fn every_key_that_names_a_property_reaches_it() {
+    let mut reached = 0;
+    for key in KEYS.iter().filter(|key| key.librdkafka.is_some()) {
+        let Some(mut value) = other_value(key) else {
+            continue;
+        };
+        // What has to go along, for the file to be right.
+        let (prefix, leaf) = match key.name.strip_prefix("sink.kafka.") {
+            Some(leaf) => ("sink.kafka", leaf),
+            None => ("source", key.name.strip_prefix("source.").unwrap()),
+        };
+        let mut along = Vec::new();
+        match leaf {
+            "security.protocol" => value = "ssl".to_owned(),
+            "bootstrap.servers" => value = "elsewhere:1".to_owned(),
+            "compression.level" => along.push("compression.type: gzip"),
+            "acks" | "retries" => along.push("enable.idempotence: false"),
+            "max.in.flight.requests.per.connection" => value = "4".to_owned(),
+            "group.remote.assignor" => along.push("group.protocol: consumer"),
+            "sasl.oauthbearer.extensions" => value = "logicalCluster=lkc-1".to_owned(),
+            "sasl.username" => along.push("sasl.password: p"),
+            "sasl.password" => along.push("sasl.username: u"),
+            "sasl.kerberos.keytab" => along.push("sasl.kerberos.principal: p"),
+            "ssl.certificate.location" | "ssl.certificate.pem" => along.push("ssl.key.location: k"),
+            "ssl.key.location" | "ssl.key.pem" => along.push("ssl.certificate.location: c"),
+            "ssl.key.password" => {
+                along.extend(["ssl.key.location: k", "ssl.certificate.location: c"]);
+            }
+            "ssl.keystore.password" => along.push("ssl.keystore.location: k"),
+            _ => {}
+        }
+        if leaf.starts_with("ssl.") {
+            along.push("security.protocol: ssl");
+        }
+        if leaf.starts_with("sasl.kerberos.") {
+            along.extend(["security.protocol: sasl_ssl", "sasl.mechanism: GSSAPI"]);
+        } else if leaf.starts_with("sasl.oauthbearer.") || leaf.starts_with("https.") {
+            along.extend(["security.protocol: sasl_ssl", "sasl.mechanism: OAUTHBEARER"]);
+            let needed = [
+                "sasl.oauthbearer.token.endpoint.url: http://login",
+                "sasl.oauthbearer.client.id: i",
+                "sasl.oauthbearer.client.secret: s",
+            ];
+            along.extend(
+                needed
+                    .iter()
+                    .filter(|line| !line.starts_with(&format!("{leaf}:"))),
+            );
+        } else if leaf.starts_with("sasl.") {
+            along.extend(["security.protocol: sasl_ssl", "sasl.mechanism: PLAIN"]);
+        }
+        let mut text = format!("{FIRST_FILE}sink.kafka.topic: clean\n");
+        if leaf == "bootstrap.servers" && prefix == "source" {
+            text = text.replace("localhost:9092", &value);
+        } else {
+            text.push_str(&format!("{}: {value}\n", key.name));
+        }
+        for line in along {
+            text.push_str(&format!("{prefix}.{line}\n"));
+        }
+        let config = parse(&text).unwrap_or_else(|error| panic!("{text}: {error}"));
+        let client = match (&config.sink, prefix) {
+            (SinkConfig::Kafka(sink), "sink.kafka") => &sink.client,
+            _ => &config.source.client,
+        };
+        let got = client.get(key.librdkafka.unwrap());
+        assert!(
+            got.is_some_and(|got| got.ends_with(value.trim_start_matches("./"))),
+            "{}: {got:?}",
+            key.name
+        );
+        // librdkafka knows the property, and takes the value.
+        let mut native = rdkafka::ClientConfig::new();
+        native.set(key.librdkafka.unwrap(), got.unwrap());
+        native
+            .create_native_config()
+            .unwrap_or_else(|error| panic!("{}: {error}", key.name));
+        reached += 1;
+    }
+    assert!(reached > 80, "{reached} keys");
 }

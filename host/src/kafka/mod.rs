@@ -5,14 +5,64 @@ mod native;
 mod offsets;
 mod source;
 
+use std::sync::LazyLock;
+
 use rdkafka::ClientContext;
-use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
 use rdkafka::consumer::ConsumerContext;
-use rdkafka::error::KafkaError;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use regex::Regex;
 
 pub use offsets::Delivered;
 pub use source::SourceError;
-pub(crate) use source::{Links, SourceItem, SourcedBatch, client_config, run as run_source};
+pub(crate) use source::{Links, SourceItem, SourcedBatch, run as run_source};
+
+use crate::config::ClientProperties;
+
+/// What librdkafka is told.
+pub(crate) fn client_config(properties: &ClientProperties) -> ClientConfig {
+    let mut client = ClientConfig::new();
+    // What is shown of it is for weir's own log to say: see `log_line`.
+    client.set_log_level(RDKafkaLogLevel::Debug);
+    for (name, property) in properties.iter() {
+        client.set(name, &property.value);
+    }
+    client
+}
+
+/// Every property of a client as it will be, by name, those that nobody set included.
+///
+/// # Errors
+/// When librdkafka refuses one.
+pub(crate) fn effective(
+    properties: &ClientProperties,
+) -> Result<Vec<(String, String)>, KafkaError> {
+    let config = client_config(properties).create_native_config()?;
+    Ok(native::dump(&config))
+}
+
+/// Whether one side did not accept the certificate of the other: trying again does not help.
+pub(crate) fn is_refused_handshake(code: RDKafkaErrorCode, text: &str) -> bool {
+    match code {
+        RDKafkaErrorCode::SSL => true,
+        // What the broker thinks of a client's certificate it says while it closes.
+        RDKafkaErrorCode::BrokerTransportFailure => {
+            text.contains("SSL handshake failed")
+                || text.contains("alert bad certificate")
+                || text.contains("alert certificate")
+                || text.contains("alert unknown ca")
+        }
+        _ => false,
+    }
+}
+
+/// An error of OpenSSL's without the places in its source and the number that it comes with.
+pub(crate) fn without_places(text: &str) -> String {
+    static PLACES: LazyLock<Regex> = LazyLock::new(|| {
+        Regex::new(r"\S+\.c:\d+:\w*\s*error:[0-9A-F]+:").expect("a regular expression")
+    });
+    PLACES.replace_all(text, "").into_owned()
+}
 
 /// Sends librdkafka's own log to weir's.
 #[derive(Debug, Default)]
@@ -31,9 +81,9 @@ impl ClientContext for LoggingContext {
 impl ConsumerContext for LoggingContext {}
 
 /// One line of librdkafka's log, whose levels are those of syslog.
-fn log_line(level: i32, facility: &str, message: &str) {
+pub(crate) fn log_line(level: i32, facility: &str, message: &str) {
     // These come as errors as well, to whoever can tell what they mean.
-    let level = if matches!(facility, "FAIL" | "ERROR") {
+    let level = if matches!(facility, "FAIL" | "ERROR" | "OIDC") {
         7
     } else {
         level
@@ -43,5 +93,34 @@ fn log_line(level: i32, facility: &str, message: &str) {
         4 => tracing::warn!(target: "kafka", "{facility}: {message}"),
         5 | 6 => tracing::info!(target: "kafka", "{facility}: {message}"),
         _ => tracing::debug!(target: "kafka", "{facility}: {message}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn errors_of_openssl_lose_what_only_its_authors_need() {
+        let text = "ssl://a:1: SSL handshake failed: ../ssl/statem/statem_clnt.c:1889:tls_post_process_server_certificate \
+                    error:0A000086:SSL routines::certificate verify failed: broker certificate could not be verified";
+        assert_eq!(
+            without_places(text),
+            "ssl://a:1: SSL handshake failed: SSL routines::certificate verify failed: broker certificate could \
+             not be verified"
+        );
+        assert_eq!(without_places("as it is"), "as it is");
+    }
+
+    #[test]
+    fn only_handshakes_that_were_refused_end_the_trying() {
+        use RDKafkaErrorCode::{BrokerTransportFailure, SSL};
+        assert!(is_refused_handshake(SSL, ""));
+        let alert = "Disconnected: SSL alert bad certificate";
+        assert!(is_refused_handshake(BrokerTransportFailure, alert));
+        assert!(!is_refused_handshake(
+            BrokerTransportFailure,
+            "Connection refused"
+        ));
     }
 }

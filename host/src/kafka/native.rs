@@ -15,6 +15,7 @@ use std::time::Duration;
 
 use rdkafka::TopicPartitionList;
 use rdkafka::bindings as ffi;
+use rdkafka::config::NativeClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
 use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::topic_partition_list::Offset;
@@ -205,6 +206,27 @@ impl OwnedEvent {
             }
         }
     }
+}
+
+/// All properties of a configuration, by name.
+pub(super) fn dump(config: &NativeClientConfig) -> Vec<(String, String)> {
+    let mut count = 0;
+    let mut properties = Vec::new();
+    // SAFETY: the configuration is alive; the dump is an array of `count` strings, names and
+    // values in turns, and is given back after they were copied.
+    unsafe {
+        let dump = ffi::rd_kafka_conf_dump(config.ptr(), &raw mut count);
+        if dump.is_null() {
+            return properties;
+        }
+        for i in (0..count).step_by(2) {
+            let text = |i| CStr::from_ptr(*dump.add(i)).to_string_lossy().into_owned();
+            properties.push((text(i), text(i + 1)));
+        }
+        ffi::rd_kafka_conf_dump_free(dump, count);
+    }
+    properties.sort();
+    properties
 }
 
 /// What became of a commit. A request can succeed where one of its partitions does not.

@@ -128,6 +128,17 @@ impl Offsets {
         self.due(|p| p.confirmed)
     }
 
+    /// How far these are delivered.
+    pub(super) fn delivered_of<'a>(
+        &self,
+        of: impl Iterator<Item = &'a TopicPartition>,
+    ) -> Vec<(TopicPartition, i64)> {
+        let known = of.filter_map(|source| self.partitions.get_key_value(source));
+        known
+            .map(|(source, p)| (source.clone(), p.delivered))
+            .collect()
+    }
+
     fn due(&self, known: impl Fn(&Progress) -> Option<i64>) -> Vec<(TopicPartition, i64)> {
         let mut due: Vec<_> = self
             .partitions

@@ -5,6 +5,7 @@ mod topics;
 mod reader;
 mod rebalancing;
 mod positions;
+mod start;
 mod handing_on;
 mod committing;
 mod lists;
@@ -14,16 +15,14 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use crossbeam_channel::{Receiver, Sender};
-use rdkafka::ClientConfig;
-use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::BaseConsumer;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
 use self::reader::Reader;
-use super::LoggingContext;
 use super::batching::BatchLimits;
 use super::native::EventQueue;
 use super::offsets::{Delivered, Offsets};
+use super::{LoggingContext, client_config};
 use crate::batch::{MessageBatch, TopicPartition};
 use crate::config::SourceConfig;
 use crate::progress::Progress;
@@ -59,6 +58,20 @@ pub enum SourceError {
         partition: TopicPartition,
         /// What the group has.
         committed: i64,
+        /// The first offset there is.
+        low: i64,
+        /// The offset after the last.
+        high: i64,
+    },
+    /// An offset of the pipeline file is not in the log.
+    #[error(
+        "source: startup.specific.offsets has {offset} for {partition}, and its log has {low} to {high}"
+    )]
+    OffsetOutOfRange {
+        /// Where.
+        partition: TopicPartition,
+        /// Which.
+        offset: i64,
         /// The first offset there is.
         low: i64,
         /// The offset after the last.
@@ -105,7 +118,7 @@ pub(crate) struct Links {
 /// # Errors
 /// See [`SourceError`]. What was delivered until then is committed all the same.
 pub(crate) fn run(config: &SourceConfig, links: Links) -> Result<(), SourceError> {
-    let consumer: BaseConsumer<LoggingContext> = client_config(config)
+    let consumer: BaseConsumer<LoggingContext> = client_config(&config.client)
         .create_with_context(LoggingContext)
         .map_err(SourceError::Client)?;
     let mut reader = Reader {
@@ -131,52 +144,12 @@ pub(crate) fn run(config: &SourceConfig, links: Links) -> Result<(), SourceError
         next_cut: None,
         next_refresh: None,
         subscribed: Vec::new(),
+        started: committing::epoch_ms(),
+        existing: None,
+        assigned_before: false,
         complaints: Vec::new(),
     };
     let outcome = reader.subscribe().and_then(|()| reader.read());
     let committed = reader.finish();
     outcome.and(committed)
-}
-
-/// What the source sets for librdkafka.
-pub(crate) fn client_config(config: &SourceConfig) -> ClientConfig {
-    let mut client = ClientConfig::new();
-    for (key, value) in &config.librdkafka.0 {
-        client.set(key, value);
-    }
-    client
-        // What is shown of it is for weir's own log to say: see `log_line`.
-        .set_log_level(RDKafkaLogLevel::Debug)
-        .set("bootstrap.servers", &config.bootstrap_servers)
-        .set("group.id", &config.group_id)
-        .set("client.id", &config.client_id)
-        .set("security.protocol", config.security_protocol.as_str())
-        .set("isolation.level", config.isolation_level.as_str())
-        .set(
-            "session.timeout.ms",
-            config.session_timeout.as_millis().to_string(),
-        )
-        .set(
-            "max.poll.interval.ms",
-            config.max_poll_interval.as_millis().to_string(),
-        )
-        .set("fetch.min.bytes", config.fetch_min_bytes.to_string())
-        .set(
-            "fetch.wait.max.ms",
-            config.fetch_wait_max.as_millis().to_string(),
-        )
-        .set(
-            "queued.min.messages",
-            config.queued_min_messages.to_string(),
-        )
-        .set(
-            "queued.max.messages.kbytes",
-            config.queued_max_messages_kbytes.to_string(),
-        )
-        .set("enable.auto.commit", "false")
-        .set("enable.auto.offset.store", "false")
-        .set("enable.partition.eof", "true")
-        // Positions are always given: one that is not in the log is data lost.
-        .set("auto.offset.reset", "error");
-    client
 }

@@ -9,11 +9,12 @@
 
 mod acks;
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use rdkafka::ClientContext;
-use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
+use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::producer::{BaseProducer, BaseRecord, DeliveryResult, Producer, ProducerContext};
 
@@ -21,19 +22,12 @@ use self::acks::Acks;
 use super::json::JsonRows;
 use super::{Remedy, Sink, SinkError};
 use crate::config::{KafkaSinkConfig, Serializer};
+use crate::kafka::{client_config, is_refused_handshake, log_line, without_places};
 use crate::rows::Rows;
 
 /// How long to wait for librdkafka before looking again: a queue with room, the last
 /// acknowledgements.
 const PAUSE: Duration = Duration::from_millis(1);
-
-/// Set unless the pipeline file says otherwise.
-const DEFAULTS: [(&str, &str); 2] = [
-    // As the Java client does it, so that equal keys meet whoever produces them.
-    ("partitioner", "murmur2_random"),
-    // librdkafka's own default is 1 GiB.
-    ("queue.buffering.max.kbytes", "65536"),
-];
 
 /// Produces rows to a topic. Dropped without a flush, it gives up what is in flight.
 pub struct KafkaSink {
@@ -48,7 +42,7 @@ impl KafkaSink {
     /// # Errors
     /// [`SinkError::Kafka`] for properties that librdkafka refuses.
     pub fn new(config: &KafkaSinkConfig) -> Result<Self, SinkError> {
-        let producer = client_config(config)
+        let producer = client_config(&config.client)
             .create_with_context(Context::default())
             .map_err(|source| SinkError::Kafka {
                 what: format!("creating the producer for topic {}", config.topic),
@@ -77,6 +71,12 @@ impl KafkaSink {
     }
 
     fn check(&self) -> Result<(), SinkError> {
+        if let Some((source, reason)) = self.producer.context().refused.get() {
+            return Err(SinkError::Kafka {
+                what: format!("connecting, to write topic {}: {reason}", self.topic),
+                source: source.clone(),
+            });
+        }
         match self.acks(|acks| acks.failure()) {
             None => Ok(()),
             Some(source) => {
@@ -105,20 +105,6 @@ impl KafkaSink {
                 .unwrap_or_else(PoisonError::into_inner),
         )
     }
-}
-
-/// What the user passes through cannot replace what has a key, or what delivery rests on.
-fn client_config(config: &KafkaSinkConfig) -> ClientConfig {
-    let mut client = ClientConfig::new();
-    client.extend(DEFAULTS.map(|(key, value)| (key.to_owned(), value.to_owned())));
-    client.extend(config.librdkafka.0.clone());
-    client
-        .set("bootstrap.servers", &config.bootstrap_servers)
-        .set("security.protocol", config.security_protocol.as_str())
-        .set("compression.type", config.compression_type.as_str())
-        .set("acks", "all")
-        .set("enable.idempotence", "true");
-    client
 }
 
 impl Sink for KafkaSink {
@@ -191,6 +177,11 @@ pub(super) fn remedy(error: &KafkaError) -> Remedy {
 #[derive(Default)]
 struct Context {
     acks: Mutex<Acks>,
+    /// Why brokers will not talk to this client, however often it tries.
+    refused: OnceLock<(KafkaError, String)>,
+    /// Whether a passing error was told since the last acknowledgement: librdkafka says so with
+    /// each attempt, many times a second.
+    complained: AtomicBool,
 }
 
 impl Context {
@@ -204,21 +195,26 @@ impl Context {
 
 impl ClientContext for Context {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
-        match level {
-            RDKafkaLogLevel::Emerg
-            | RDKafkaLogLevel::Alert
-            | RDKafkaLogLevel::Critical
-            | RDKafkaLogLevel::Error => tracing::error!(facility, "{message}"),
-            RDKafkaLogLevel::Warning => tracing::warn!(facility, "{message}"),
-            RDKafkaLogLevel::Notice | RDKafkaLogLevel::Info => {
-                tracing::info!(facility, "{message}")
-            }
-            RDKafkaLogLevel::Debug => tracing::debug!(facility, "{message}"),
-        }
+        log_line(level as i32, facility, message);
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
-        tracing::warn!(%error, "{reason}");
+        let acks = || self.acks.lock().unwrap_or_else(PoisonError::into_inner);
+        let code = error.rdkafka_error_code();
+        let refused = match code {
+            Some(RDKafkaErrorCode::Authentication) => true,
+            Some(code) => acks().durable() == 0 && is_refused_handshake(code, reason),
+            None => false,
+        };
+        let reason = without_places(reason);
+        if refused {
+            // The first is told; the others say the same.
+            let _ = self.refused.set((error, reason));
+        } else if self.complained.swap(true, Ordering::Relaxed) {
+            tracing::debug!("{reason} ({error}); still trying");
+        } else {
+            tracing::warn!("{reason} ({error}); still trying");
+        }
     }
 }
 
@@ -228,7 +224,10 @@ impl ProducerContext for Context {
     fn delivery(&self, result: &DeliveryResult<'_>, write: usize) {
         let mut acks = self.acks.lock().unwrap_or_else(PoisonError::into_inner);
         match result {
-            Ok(_) => acks.acknowledged(write),
+            Ok(_) => {
+                self.complained.store(false, Ordering::Relaxed);
+                acks.acknowledged(write);
+            }
             Err((error, _)) => acks.failed(error.clone()),
         }
     }

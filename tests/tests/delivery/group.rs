@@ -148,7 +148,11 @@ fn a_member_with_a_slow_sink_gives_partitions_up_once_it_is_through() {
     // Half a session is how long a member may wait before it gives partitions up.
     let keys = mock.source_keys().replace("2000", "12000");
     let pipeline = served
-        .pipeline(&mock, "slow", "  batch.max.rows: 100\n")
+        .pipeline(
+            &mock,
+            "slow",
+            "  batch.max.rows: 100\n  partition.assignment.strategy: range\n",
+        )
         .replace(mock.source_keys(), &keys);
     let (first, second) = (Project::new(), Project::new());
 

@@ -1,17 +1,21 @@
 //! Committing what is delivered.
 
-use std::time::Instant;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use rdkafka::TopicPartitionList;
 use rdkafka::consumer::{CommitMode, Consumer};
-use rdkafka::error::KafkaError;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::topic_partition_list::Offset;
 
 use super::SourceError;
 use super::lists::list;
 use super::reader::Reader;
 use crate::batch::TopicPartition;
+use crate::config::Start;
 use crate::kafka::offsets::Delivered;
+
+/// What weir's metadata of committed offsets begins with.
+const COMMITTED_AT: &str = "weir:";
 
 impl Reader<'_> {
     pub(super) fn take_reports(&mut self) {
@@ -36,7 +40,7 @@ impl Reader<'_> {
         if due.is_empty() {
             return;
         }
-        match self.queue.commit(&offsets_of(&due)) {
+        match self.queue.commit(&offsets_of(&due, epoch_ms())) {
             Ok(()) => self.offsets.asked(&due),
             Err(code) => {
                 tracing::warn!("offsets were not committed, and will be tried again: {code}");
@@ -50,10 +54,24 @@ impl Reader<'_> {
         if due.is_empty() {
             return Ok(());
         }
-        self.consumer.commit(&offsets_of(&due), CommitMode::Sync)?;
+        self.consumer
+            .commit(&offsets_of(&due, epoch_ms()), CommitMode::Sync)?;
         self.offsets.asked(&due);
         self.offsets.confirmed(&due);
         Ok(())
+    }
+
+    /// Commits these once more, even if nothing of them was read: see [`committed_at`].
+    pub(super) fn commit_handed_over(
+        &mut self,
+        partitions: &[TopicPartition],
+    ) -> Result<(), KafkaError> {
+        let offsets = self.offsets.delivered_of(partitions.iter());
+        if self.config.start == Start::GroupOffsets || offsets.is_empty() {
+            return Ok(());
+        }
+        let offsets = offsets_of(&offsets, epoch_ms());
+        self.consumer.commit(&offsets, CommitMode::Sync)
     }
 
     /// Lets the pipeline run dry, and commits what it delivered.
@@ -62,16 +80,58 @@ impl Reader<'_> {
         while let Ok(report) = self.links.delivered.recv() {
             self.note(&report);
         }
-        self.commit_now().map_err(|source| SourceError::Request {
-            what: "committing the last offsets".into(),
-            source,
-        })
+        match self.commit_now() {
+            Ok(()) => Ok(()),
+            // The group has gone on without this member, and whoever has its partitions now
+            // starts at what was committed before: that repeats some, and loses none.
+            Err(error) if has_left_group(&error) => {
+                tracing::warn!(
+                    "the last offsets were not committed: {error}; some messages will be delivered twice"
+                );
+                Ok(())
+            }
+            Err(source) => Err(SourceError::Request {
+                what: "committing the last offsets".into(),
+                source,
+            }),
+        }
     }
 }
 
-fn offsets_of(due: &[(TopicPartition, i64)]) -> TopicPartitionList {
-    list(
+fn has_left_group(error: &KafkaError) -> bool {
+    matches!(
+        error.rdkafka_error_code(),
+        Some(
+            RDKafkaErrorCode::UnknownMemberId
+                | RDKafkaErrorCode::IllegalGeneration
+                | RDKafkaErrorCode::RebalanceInProgress
+        )
+    )
+}
+
+/// What is committed, with the time, so that whoever takes a partition over can tell whether
+/// that is from before its own start: see [`committed_at`].
+fn offsets_of(due: &[(TopicPartition, i64)], now: i64) -> TopicPartitionList {
+    let offsets = list(
         due.iter()
             .map(|(source, offset)| (source, Offset::Offset(*offset))),
-    )
+    );
+    for (source, _) in due {
+        if let Some(mut element) = offsets.find_partition(&source.topic, source.partition) {
+            element.set_metadata(format!("{COMMITTED_AT}{now}"));
+        }
+    }
+    offsets
+}
+
+/// When an offset was committed, in ms since the epoch, if a weir did so.
+pub(super) fn committed_at(metadata: &str) -> Option<i64> {
+    metadata.strip_prefix(COMMITTED_AT)?.parse().ok()
+}
+
+pub(super) fn epoch_ms() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    since.map_or(0, |since| {
+        i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+    })
 }

@@ -1,18 +1,21 @@
 //! Where reading of newly assigned partitions begins and ends.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use crossbeam_channel::RecvTimeoutError;
 use rdkafka::TopicPartitionList;
 use rdkafka::consumer::Consumer;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use rdkafka::topic_partition_list::Offset;
+use rdkafka::topic_partition_list::{Offset, TopicPartitionListElem};
 
 use super::SourceError;
-use super::lists::partition_of;
+use super::committing::committed_at;
+use super::lists::{list, partition_of};
 use super::reader::Reader;
+use super::start::{self, Known, OutOfRange};
 use crate::batch::TopicPartition;
-use crate::config::{StartupMode, StopMode};
+use crate::config::{Moment, Start, StopAt};
 
 /// One request to the cluster.
 pub(super) const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
@@ -30,13 +33,22 @@ pub(super) struct Position {
 }
 
 impl Reader<'_> {
-    /// Finds out, asking the cluster as often as it takes.
+    /// Finds out, asking the cluster as often as it takes. Nothing when asked to stop
+    /// meanwhile.
     pub(super) fn positions(
         &mut self,
         partitions: &TopicPartitionList,
     ) -> Result<Vec<Position>, SourceError> {
+        self.try_positions(partitions)
+            .map(Option::unwrap_or_default)
+    }
+
+    fn try_positions(
+        &mut self,
+        partitions: &TopicPartitionList,
+    ) -> Result<Option<Vec<Position>>, SourceError> {
         if partitions.count() == 0 {
-            return Ok(Vec::new());
+            return Ok(None);
         }
         let committed = self.ask("the group's committed offsets", |reader| {
             reader
@@ -44,64 +56,119 @@ impl Reader<'_> {
                 .committed_offsets(partitions.clone(), REQUEST_TIMEOUT)
         })?;
         let Some(committed) = committed else {
-            return Ok(Vec::new());
+            return Ok(None);
+        };
+        let start_time = match self.config.start {
+            Start::Timestamp(moment) => Some(moment),
+            _ => None,
+        };
+        let stop_time = match self.config.stop {
+            StopAt::Timestamp(moment) => Some(moment),
+            _ => None,
+        };
+        let Some(at_start) = self.offsets_at(start_time, partitions)? else {
+            return Ok(None);
+        };
+        let Some(at_stop) = self.offsets_at(stop_time, partitions)? else {
+            return Ok(None);
         };
         let mut positions = Vec::with_capacity(partitions.count());
         for element in committed.elements() {
-            let committed = match element.offset() {
-                Offset::Offset(offset) => Some(offset),
-                _ => None,
+            let source = partition_of(&element);
+            let watermarks = self.ask(&format!("the offsets of {source}"), |reader| {
+                reader
+                    .consumer
+                    .fetch_watermarks(&source.topic, source.partition, REQUEST_TIMEOUT)
+            })?;
+            let Some((low, high)) = watermarks else {
+                return Ok(None);
             };
-            let Some(position) = self.position(partition_of(&element), committed)? else {
-                return Ok(Vec::new());
+            let committed = offset_of(&element);
+            let is_new = self
+                .existing
+                .as_ref()
+                .is_some_and(|existing| !existing.contains(&source));
+            let is_first = self.seen.insert(source.clone()) && !self.is_handed_over(&element);
+            let known = Known {
+                low,
+                high,
+                committed,
+                at_start: at_start.get(&source).copied(),
+                at_stop: at_stop.get(&source).copied(),
+                is_first,
+                is_new,
             };
-            positions.push(position);
+            positions.push(self.position(source, &known)?);
         }
-        Ok(positions)
+        self.assigned_before = true;
+        Ok(Some(positions))
     }
 
-    /// `None` when the pipeline is asked to stop meanwhile.
-    fn position(
-        &mut self,
-        source: TopicPartition,
-        committed: Option<i64>,
-    ) -> Result<Option<Position>, SourceError> {
-        let watermarks = self.ask(&format!("the offsets of {source}"), |reader| {
-            reader
-                .consumer
-                .fetch_watermarks(&source.topic, source.partition, REQUEST_TIMEOUT)
+    fn position(&mut self, source: TopicPartition, known: &Known) -> Result<Position, SourceError> {
+        let Known { low, high, .. } = *known;
+        let start = start::start(&self.config.start, &source, known);
+        let start = start.map_err(|OutOfRange(wanted)| match known.committed {
+            Some(committed) if committed == wanted => SourceError::OffsetLost {
+                partition: source.clone(),
+                committed,
+                low,
+                high,
+            },
+            _ => SourceError::OffsetOutOfRange {
+                partition: source.clone(),
+                offset: wanted,
+                low,
+                high,
+            },
         })?;
-        let Some((low, high)) = watermarks else {
-            return Ok(None);
+        let stop_at = match self.stops.get(&source) {
+            Some(fixed) => Some(*fixed),
+            None => start::stop(&self.config.stop, &source, known),
         };
-        let mode = if self.seen.insert(source.clone()) {
-            self.config.startup_mode
-        } else {
-            StartupMode::GroupOffsets
-        };
-        let start = match (mode, committed) {
-            (StartupMode::Earliest, _) | (StartupMode::GroupOffsets, None) => low,
-            (StartupMode::Latest, _) => high,
-            (StartupMode::GroupOffsets, Some(offset)) if (low..=high).contains(&offset) => offset,
-            (StartupMode::GroupOffsets, Some(committed)) => {
-                return Err(SourceError::OffsetLost {
-                    partition: source,
-                    committed,
-                    low,
-                    high,
-                });
-            }
-        };
-        let stop_at = match self.config.stop_mode {
-            StopMode::Never => None,
-            StopMode::Latest => Some(*self.stops.entry(source.clone()).or_insert(high)),
-        };
-        Ok(Some(Position {
+        if let Some(stop) = stop_at {
+            self.stops.insert(source.clone(), stop);
+        }
+        Ok(Position {
             source,
             start,
-            committed,
+            committed: known.committed,
             stop_at,
-        }))
+        })
+    }
+
+    /// Whether another member of the group has given this partition up since the pipeline
+    /// started: then it goes on where that one was, whatever `startup.mode` says. Members
+    /// leave the time with what they commit.
+    fn is_handed_over(&self, element: &TopicPartitionListElem<'_>) -> bool {
+        offset_of(element).is_some()
+            && (self.assigned_before
+                || committed_at(element.metadata()).is_some_and(|at| at > self.started))
+    }
+
+    /// The offset of the first message of this time or later, for the partitions that have
+    /// one. `None` when asked to stop meanwhile.
+    fn offsets_at(
+        &mut self,
+        moment: Option<Moment>,
+        partitions: &TopicPartitionList,
+    ) -> Result<Option<HashMap<TopicPartition, i64>>, SourceError> {
+        let Some(moment) = moment else {
+            return Ok(Some(HashMap::new()));
+        };
+        let time = moment.resolve(self.started);
+        let sources: Vec<TopicPartition> = partitions.elements().iter().map(partition_of).collect();
+        let times = list(sources.iter().map(|source| (source, Offset::Offset(time))));
+        let found = self.ask("offsets by time", |reader| {
+            let found = reader
+                .consumer
+                .offsets_for_times(times.clone(), REQUEST_TIMEOUT)?;
+            found.elements().iter().try_for_each(|e| e.error())?;
+            Ok(found)
+        })?;
+        let offset = |element: &TopicPartitionListElem<'_>| {
+            offset_of(element).map(|offset| (partition_of(element), offset))
+        };
+        Ok(found.map(|found| found.elements().iter().filter_map(offset).collect()))
     }
 
     /// Makes a request until it succeeds or cannot; `None` when asked to stop meanwhile.
@@ -123,6 +190,13 @@ impl Reader<'_> {
                     });
                 }
             }
+            // Before anything is subscribed to, there is nothing but errors in the queue: one
+            // may say that asking again does not help.
+            while self.subscribed.is_empty()
+                && let Some(event) = self.queue.poll(Duration::ZERO)
+            {
+                self.handle(event)?;
+            }
             // Reports are taken meanwhile, so that delivery is not held up.
             match self.links.delivered.recv_timeout(RETRY_AFTER) {
                 Ok(report) => self.note(&report),
@@ -131,6 +205,13 @@ impl Reader<'_> {
             }
         }
         Ok(None)
+    }
+}
+
+fn offset_of(element: &TopicPartitionListElem<'_>) -> Option<i64> {
+    match element.offset() {
+        Offset::Offset(offset) => Some(offset),
+        _ => None,
     }
 }
 

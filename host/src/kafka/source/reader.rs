@@ -10,7 +10,7 @@ use rdkafka::topic_partition_list::Offset;
 use super::lists::list;
 use super::{Links, SourceError, SourcedBatch};
 use crate::batch::{MessageBatch, TopicPartition};
-use crate::config::{SourceConfig, StopMode};
+use crate::config::{SourceConfig, StopAt};
 use crate::kafka::LoggingContext;
 use crate::kafka::batching::{BatchLimits, Filling, MessageParts};
 use crate::kafka::native::{Event, EventQueue, Message};
@@ -48,6 +48,12 @@ pub(super) struct Reader<'c> {
     pub(super) next_cut: Option<Instant>,
     pub(super) next_refresh: Option<Instant>,
     pub(super) subscribed: Vec<String>,
+    /// When the pipeline started, in ms since the epoch.
+    pub(super) started: i64,
+    /// The partitions that were there at the start, where `startup.mode` has to know.
+    pub(super) existing: Option<HashSet<TopicPartition>>,
+    /// Whether partitions have been assigned already.
+    pub(super) assigned_before: bool,
     /// The passing errors that were logged lately, and when.
     pub(super) complaints: Vec<(RDKafkaErrorCode, Instant)>,
 }
@@ -98,7 +104,7 @@ impl Reader<'_> {
                 }
             }
             self.cut_if_due(Instant::now());
-            let bounded = self.config.stop_mode == StopMode::Latest;
+            let bounded = self.is_bounded();
             if bounded
                 && assigned
                 && self.outbox.is_empty()
@@ -108,6 +114,11 @@ impl Reader<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Whether reading ends by itself.
+    pub(super) fn is_bounded(&self) -> bool {
+        self.config.stop != StopAt::Never
     }
 
     /// How long to wait for an event when there is none.
@@ -265,13 +276,20 @@ impl Reader<'_> {
             RDKafkaErrorCode::UnknownTopicOrPartition
             | RDKafkaErrorCode::UnknownTopic
             | RDKafkaErrorCode::UnknownPartition
-                if self.config.stop_mode == StopMode::Latest =>
+                if self.is_bounded() =>
             {
                 Err(SourceError::NoTopic(self.subscribed.join(", ")))
             }
             RDKafkaErrorCode::TopicAuthorizationFailed
             | RDKafkaErrorCode::GroupAuthorizationFailed
             | RDKafkaErrorCode::Authentication => Err(SourceError::Fatal { code, text }),
+            // Once a broker was talked to, the next one may have other certificates.
+            _ if self.assignments == 0 && crate::kafka::is_refused_handshake(code, &text) => {
+                Err(SourceError::Fatal {
+                    code,
+                    text: crate::kafka::without_places(&text),
+                })
+            }
             _ if fatal => Err(SourceError::Fatal { code, text }),
             _ => {
                 // librdkafka says so with each attempt, many times a second.

@@ -97,7 +97,8 @@ impl Reader<'_> {
                 Err(RecvTimeoutError::Disconnected) => break,
             }
         }
-        if let Err(error) = self.commit_now() {
+        let committed = self.commit_now();
+        if let Err(error) = committed.and_then(|()| self.commit_handed_over(&waiting)) {
             tracing::warn!(
                 "offsets were not committed at a rebalance: {error}; some messages will be delivered twice"
             );

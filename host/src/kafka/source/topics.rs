@@ -1,27 +1,72 @@
 //! Which topics are read.
 
-use std::time::{Duration, Instant};
+use std::collections::HashSet;
+use std::time::Instant;
 
 use rdkafka::consumer::Consumer;
+use rdkafka::topic_partition_list::Offset;
 
 use super::SourceError;
+use super::lists::list;
 use super::positions::REQUEST_TIMEOUT;
 use super::reader::Reader;
-use crate::config::{StopMode, Topics};
-
-/// How often topics are looked up when they are given by a pattern.
-const TOPICS_REFRESH: Duration = Duration::from_secs(30);
+use crate::batch::TopicPartition;
+use crate::config::{Start, Topics};
 
 impl Reader<'_> {
     pub(super) fn subscribe(&mut self) -> Result<(), SourceError> {
+        if matches!(self.config.start, Start::Latest | Start::Timestamp(_)) {
+            self.note_existing()?;
+        }
         let topics = match &self.config.topics {
             Topics::Names(names) => names.clone(),
+            Topics::Partitions(_) => return self.assign_fixed(),
             Topics::Pattern(_) => {
-                self.next_refresh = Some(Instant::now() + TOPICS_REFRESH);
+                self.next_refresh = Some(Instant::now() + self.config.discovery_interval);
                 self.matching_topics()?
             }
         };
         self.subscribe_to(topics)
+    }
+
+    /// The partitions that are there at the start: those that come later are new.
+    fn note_existing(&mut self) -> Result<(), SourceError> {
+        let metadata = self.ask("the cluster's topics", |reader| {
+            reader.consumer.fetch_metadata(None, REQUEST_TIMEOUT)
+        })?;
+        let Some(metadata) = metadata else {
+            return Ok(());
+        };
+        let mut existing = HashSet::new();
+        for topic in metadata.topics() {
+            if self.config.topics.contains(topic.name()) {
+                existing.extend(topic.partitions().iter().map(|partition| TopicPartition {
+                    topic: topic.name().into(),
+                    partition: partition.id(),
+                }));
+            }
+        }
+        self.existing = Some(existing);
+        Ok(())
+    }
+
+    /// Takes the partitions that the pipeline file names, without the group's say.
+    fn assign_fixed(&mut self) -> Result<(), SourceError> {
+        let Topics::Partitions(partitions) = &self.config.topics else {
+            return Ok(());
+        };
+        let named: Vec<TopicPartition> = partitions
+            .iter()
+            .flat_map(|(topic, numbers)| {
+                numbers.iter().map(|number| TopicPartition {
+                    topic: topic.as_str().into(),
+                    partition: *number,
+                })
+            })
+            .collect();
+        self.assign(&list(named.iter().map(|source| (source, Offset::Invalid))))?;
+        self.subscribed = partitions.keys().cloned().collect();
+        Ok(())
     }
 
     pub(super) fn subscribe_to(&mut self, topics: Vec<String>) -> Result<(), SourceError> {
@@ -34,7 +79,7 @@ impl Reader<'_> {
                     source,
                 })?;
         } else if let Topics::Pattern(pattern) = &self.config.topics {
-            if self.config.stop_mode == StopMode::Latest {
+            if self.is_bounded() {
                 return Err(SourceError::NoTopic(format!(
                     "that matches `{}`",
                     pattern.pattern
@@ -47,12 +92,10 @@ impl Reader<'_> {
     }
 
     pub(super) fn refresh_topics(&mut self, now: Instant) -> Result<(), SourceError> {
-        if self.next_refresh.is_none_or(|due| now < due)
-            || self.config.stop_mode == StopMode::Latest
-        {
+        if self.next_refresh.is_none_or(|due| now < due) || self.is_bounded() {
             return Ok(());
         }
-        self.next_refresh = Some(now + TOPICS_REFRESH);
+        self.next_refresh = Some(now + self.config.discovery_interval);
         let topics = self.matching_topics()?;
         if topics != self.subscribed {
             tracing::info!("topics that match are now {}", topics.join(", "));
@@ -76,7 +119,7 @@ impl Reader<'_> {
             .topics()
             .iter()
             .map(|topic| topic.name().to_owned())
-            .filter(|name| pattern.regex.is_match(name))
+            .filter(|name| pattern.is_match(name))
             .collect();
         topics.sort();
         Ok(topics)

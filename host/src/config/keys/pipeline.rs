@@ -1,0 +1,53 @@
+//! Keys of the pipeline as a whole.
+
+use crate::config::delivery::{DeliveryGuarantee, Tolerance};
+use crate::config::key::Key;
+use crate::config::profile::Profile;
+
+pub(in crate::config) static NAME: Key = Key::text(
+    "name",
+    "The pipeline's name, in logs, metrics and the default consumer group. Up to 200 letters, \
+     digits, `.`, `_` and `-`.",
+)
+.or_else("the name of the file, without its extension");
+
+pub(in crate::config) static PROFILE: Key = Key::choice(
+    "profile",
+    Profile::NAMES,
+    "What the pipeline is tuned for: `latency`, `throughput`, or both at a moderate price in \
+     memory. Sets the defaults of several keys, as they say.",
+)
+.or("balanced");
+
+pub(in crate::config) static ERRORS_TOLERANCE: Key = Key::choice(
+    "errors.tolerance",
+    Tolerance::NAMES,
+    "`all`: each bad record is reported and counted, and the others go on. `none`: the pipeline \
+     stops at the first.",
+)
+.or("all");
+
+pub(in crate::config) static ERRORS_DLQ: Key = Key::later(
+    "errors.dead.letter.queue",
+    "bad records are reported and counted",
+    "A topic for bad records.",
+);
+
+pub(in crate::config) static DELIVERY_GUARANTEE: Key = Key::choice(
+    "delivery.guarantee",
+    DeliveryGuarantee::NAMES,
+    "What a crash may do to records: at-least-once repeats some and loses none.",
+)
+.not_yet(
+    &["exactly-once", "none"],
+    "this build delivers at-least-once",
+)
+.or("at-least-once");
+
+pub(super) static ALL: &[&Key] = &[
+    &NAME,
+    &PROFILE,
+    &ERRORS_TOLERANCE,
+    &ERRORS_DLQ,
+    &DELIVERY_GUARANTEE,
+];

@@ -1,0 +1,125 @@
+//! Keys of schemas and plug-ins.
+
+use crate::config::key::{Key, Kind, Unit};
+
+pub(in crate::config) static REGISTRY_URL: Key = Key::new(
+    "schema.registry.url",
+    Kind::Url,
+    "The schema registry. Either this or `schema.files`.",
+);
+
+pub(in crate::config) static REGISTRY_USER_INFO: Key = Key::new(
+    "schema.registry.basic.auth.user.info",
+    Kind::Text,
+    "The registry's credentials, as user:password.",
+)
+.secret();
+
+pub(in crate::config) static REGISTRY_TIMEOUT: Key = Key::integer(
+    "schema.registry.request.timeout.ms",
+    (1, 300_000),
+    Unit::Milliseconds,
+    "How long one request to the registry may take, connecting included.",
+)
+.or("5000");
+
+pub(in crate::config) static REGISTRY_SSL: Key = Key::later(
+    "schema.registry.ssl",
+    "this build trusts the public certificate authorities and sends no certificate",
+    "TLS certificates and keys for the registry.",
+);
+
+pub(in crate::config) static SCHEMA_FILES: Key = Key::new(
+    "schema.files",
+    Kind::Files,
+    "Schemas from files instead of a registry: from a schema id (a number) or a subject to an \
+     .avsc, .proto or .json file.",
+);
+
+const PLUGIN_DOC: &str = "The plug-in: a built-in name, or a path such as ./mine.wasm.";
+const OPTIONS_DOC: &str = "What the plug-in itself understands.";
+const GRANTS_NOTE: &str = "a plug-in gets no rights in this build";
+
+pub(in crate::config) static INTERCEPTOR_PLUGIN: Key =
+    Key::new("interceptors[].plugin", Kind::Plugin, PLUGIN_DOC).required("./mine.wasm");
+
+pub(in crate::config) static INTERCEPTOR_OPTIONS: Key =
+    Key::new("interceptors[].options", Kind::Options, OPTIONS_DOC).or_else("none");
+
+pub(in crate::config) static INTERCEPTOR_GRANTS: Key =
+    Key::later("interceptors[].grants", GRANTS_NOTE, "Rights beyond none.");
+
+pub(in crate::config) static VALUE_PLUGIN: Key =
+    Key::new("deserializer.value.plugin", Kind::Plugin, PLUGIN_DOC).required("avro");
+
+pub(in crate::config) static VALUE_OPTIONS: Key =
+    Key::new("deserializer.value.options", Kind::Options, OPTIONS_DOC).or_else("none");
+
+pub(in crate::config) static VALUE_GRANTS: Key = Key::later(
+    "deserializer.value.grants",
+    GRANTS_NOTE,
+    "Rights beyond none.",
+);
+
+pub(in crate::config) static KEY_DESERIALIZER: Key = Key::later(
+    "deserializer.key",
+    "this build decodes values only",
+    "The plug-in that decodes keys.",
+);
+
+pub(in crate::config) static PLUGIN_MEMORY_MAX: Key = Key::integer(
+    "plugin.memory.max.bytes",
+    (1 << 20, 4 << 30),
+    Unit::Bytes,
+    "The most memory for one instance of a plug-in.",
+)
+.or("268435456");
+
+pub(in crate::config) static PLUGIN_MEMORY_RECYCLE: Key = Key::integer(
+    "plugin.memory.recycle.bytes",
+    (1 << 20, 4 << 30),
+    Unit::Bytes,
+    "An instance that has grown past this is replaced between batches: a plug-in's memory \
+     never shrinks by itself.",
+)
+.or("134217728");
+
+pub(in crate::config) static PLUGIN_CALL_TIMEOUT: Key = Key::integer(
+    "plugin.call.timeout.ms",
+    (1, 3_600_000),
+    Unit::Milliseconds,
+    "How long one call of a plug-in may take.",
+)
+.or("5000");
+
+pub(in crate::config) static WATERMARK: Key = Key::later(
+    "watermark",
+    "this build tracks no event time",
+    "Event time, and how late records may be.",
+);
+
+pub(in crate::config) static TRANSFORMS: Key = Key::later(
+    "transforms",
+    "rows go to the sink as the deserializer made them",
+    "Plug-ins that change rows.",
+);
+
+pub(super) static ALL: &[&Key] = &[
+    &REGISTRY_URL,
+    &REGISTRY_USER_INFO,
+    &REGISTRY_TIMEOUT,
+    &REGISTRY_SSL,
+    &SCHEMA_FILES,
+    &INTERCEPTOR_PLUGIN,
+    &INTERCEPTOR_OPTIONS,
+    &INTERCEPTOR_GRANTS,
+    &VALUE_PLUGIN,
+    &VALUE_OPTIONS,
+    &VALUE_GRANTS,
+    &KEY_DESERIALIZER,
+    &PLUGIN_MEMORY_MAX,
+    &PLUGIN_MEMORY_RECYCLE,
+    &PLUGIN_CALL_TIMEOUT,
+    &WATERMARK,
+    &TRANSFORMS,
+];

@@ -1,0 +1,211 @@
+//! Secure listeners of Apache Kafka: weir reads and writes through each of them, and says what
+//! is wrong when it is not let in.
+
+use std::time::Duration;
+
+use weir_tests::kafka::{Acl, Client, Listener, Mechanism, Operation, Resource, SecureKafka, User};
+use weir_tests::records::{Reader, produce};
+use weir_tests::registry::{NewSchema, Registry};
+use weir_tests::weir::{Finished, Project};
+use weir_tests::{available, orders};
+
+/// How soon a refusal has to be told.
+const SOON: Duration = Duration::from_secs(20);
+
+/// Copies the ten orders of a topic to another, both through `client`.
+fn copy(kafka: &SecureKafka, name: &str, client: &Client, environment: &[(&str, String)]) {
+    let registry = Registry::start();
+    let id = registry.register("orders-value", NewSchema::avro(orders::SCHEMA));
+    let (from, to) = (format!("{name}-in"), format!("{name}-out"));
+    let admin = kafka.kafka();
+    admin.create_topic(&from, 2);
+    admin.create_topic(&to, 1);
+    produce(admin.brokers(), &orders::records(&from, id, 0..10));
+
+    let finished = run(name, client, &from, &to, &registry.url(), environment).with_code(0);
+    assert!(
+        finished.summary().contains("10 rows of 10 messages"),
+        "{}",
+        finished.summary()
+    );
+    let written = Reader::new(admin.brokers(), &to).at_least(10, SOON);
+    assert_eq!(written.len(), 10);
+}
+
+fn run(
+    name: &str,
+    client: &Client,
+    from: &str,
+    to: &str,
+    registry: &str,
+    environment: &[(&str, String)],
+) -> Finished {
+    let yaml = format!(
+        "name: {name}
+source:
+{}  topics: [{from}]
+  stop.mode: latest
+schema.registry.url: {registry}
+deserializer: avro
+sink: {{ kafka: {{ topic: {to} }} }}
+",
+        client.yaml()
+    );
+    let project = Project::new();
+    let mut weir = project.run(&yaml);
+    for (variable, value) in environment {
+        weir = weir.env(variable, value);
+    }
+    weir.finish()
+}
+
+/// What weir says when it is not let in: one error, soon, and exit code 1.
+fn refused(name: &str, client: &Client, expected: &str) {
+    let finished = run(name, client, name, "elsewhere", "http://127.0.0.1:9", &[]).with_code(1);
+    assert!(finished.took < SOON, "{:?}", finished.took);
+    // One line, and nothing beside it but the summary.
+    let lines: Vec<&str> = finished.stderr.lines().collect();
+    assert_eq!(lines.len(), 2, "{}", finished.stderr);
+    assert!(lines[1].starts_with("error: "), "{}", finished.stderr);
+    assert!(lines[1].contains(expected), "{}", finished.stderr);
+    for secret in [User::ALICE.password, "wrong-password"] {
+        assert!(!finished.stderr.contains(secret), "{}", finished.stderr);
+    }
+}
+
+fn oauth(kafka: &SecureKafka, id: &str, secret: &str) -> Client {
+    kafka
+        .sasl_client(Listener::SaslTls, Mechanism::OauthBearer, User::ALICE)
+        .set(
+            "sasl.oauthbearer.token.endpoint.url",
+            kafka.oidc().token_url(),
+        )
+        .set("sasl.oauthbearer.client.id", id)
+        .set("sasl.oauthbearer.client.secret", secret)
+}
+
+#[test]
+fn records_go_through_tls_and_mutual_tls() {
+    let Some(kafka) = available(SecureKafka::shared()) else {
+        return;
+    };
+    let tls = kafka.tls_client(Listener::Tls, User::ALICE);
+    copy(kafka, "tls", &tls, &[]);
+    let mutual = kafka.tls_client(Listener::MutualTls, User::ALICE);
+    copy(kafka, "mutual-tls", &mutual, &[]);
+}
+
+#[test]
+fn records_go_through_each_mechanism_of_sasl() {
+    let Some(kafka) = available(SecureKafka::shared()) else {
+        return;
+    };
+    for (name, listener, mechanism) in [
+        ("plain", Listener::SaslTls, Mechanism::Plain),
+        ("scram-256", Listener::SaslPlaintext, Mechanism::ScramSha256),
+        ("scram-512", Listener::SaslTls, Mechanism::ScramSha512),
+    ] {
+        let client = kafka.sasl_client(listener, mechanism, User::ALICE);
+        copy(kafka, name, &client, &[]);
+    }
+    copy(
+        kafka,
+        "oauth",
+        &oauth(kafka, User::ALICE.name, User::ALICE.password),
+        &[],
+    );
+}
+
+#[test]
+fn records_go_through_kerberos() {
+    let Some(kafka) = available(SecureKafka::shared()) else {
+        return;
+    };
+    let Some(kerberos) = available(kafka.kerberos()) else {
+        return;
+    };
+    let client = kafka.sasl_client(Listener::SaslTls, Mechanism::Gssapi, User::ALICE);
+    let environment: Vec<(&str, String)> =
+        kerberos.environment(User::ALICE.name).into_iter().collect();
+    copy(kafka, "kerberos", &client, &environment);
+}
+
+#[test]
+fn tokens_are_renewed_while_nothing_flows() {
+    let Some(kafka) = available(SecureKafka::shared()) else {
+        return;
+    };
+    let oidc = kafka.oidc();
+    oidc.add_client("dave", "dave-secret");
+    oidc.set_lifetime("dave", Duration::from_secs(10));
+    for resource in [Resource::Topic("renewed"), Resource::Group("renewed")] {
+        let (user, operation) = ("dave", Operation::Read);
+        kafka.allow(&Acl {
+            user,
+            operation,
+            resource,
+        });
+    }
+    let registry = Registry::start();
+    let id = registry.register("orders-value", NewSchema::avro(orders::SCHEMA));
+    kafka.kafka().create_topic("renewed", 1);
+    let yaml = format!(
+        "source:\n{}  topics: [renewed]\n  group.id: renewed\nschema.registry.url: {}\n\
+         deserializer: avro\n",
+        oauth(kafka, "dave", "dave-secret").yaml(),
+        registry.url()
+    );
+    let project = Project::new();
+    let mut weir = project.run(&yaml).start();
+    let requests = oidc.token_requests("dave");
+    while oidc.token_requests("dave") < requests.max(1) + 2 {
+        assert!(!weir.has_ended(), "{}", weir.stderr());
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    produce(
+        kafka.kafka().brokers(),
+        &orders::records("renewed", id, 0..3),
+    );
+    assert_eq!(weir.wait_for_rows(3).len(), 3);
+    weir.terminate();
+    let _ = weir.finish().with_code(0);
+}
+
+#[test]
+fn who_is_not_let_in_is_told_why() {
+    let Some(kafka) = available(SecureKafka::shared()) else {
+        return;
+    };
+    let certificates = kafka.certificates();
+    let tls = kafka.tls_client(Listener::Tls, User::ALICE);
+    refused(
+        "unknown-ca",
+        &tls.set("ssl.ca.location", certificates.unknown_ca().display()),
+        "certificate verify failed",
+    );
+    for (name, listener) in [
+        ("expired", Listener::ExpiredCertificate),
+        ("wrong-host", Listener::WrongHostName),
+    ] {
+        let client = kafka.tls_client(listener, User::ALICE);
+        refused(name, &client, "certificate verify failed");
+    }
+    let nameless = kafka
+        .tls_client(Listener::MutualTls, User::ALICE)
+        .without("ssl.certificate.location")
+        .without("ssl.key.location");
+    refused("nameless", &nameless, "certificate");
+    for (name, mechanism) in [
+        ("wrong-plain", Mechanism::Plain),
+        ("wrong-scram", Mechanism::ScramSha512),
+    ] {
+        let client = kafka.sasl_client(Listener::SaslTls, mechanism, User::ALICE);
+        let client = client.set("sasl.password", "wrong-password");
+        refused(name, &client, "uthentication");
+    }
+    refused(
+        "wrong-secret",
+        &oauth(kafka, User::ALICE.name, "wrong-password"),
+        "token",
+    );
+}
