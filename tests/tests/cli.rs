@@ -209,3 +209,76 @@ fn inspect_knows_the_plug_ins_that_are_built_in() {
         "error: no plug-in is called `arvo`; built in are avro, drop-by-header; a path contains `/` or ends in .wasm\n"
     );
 }
+
+#[test]
+fn check_explains_every_property_and_shows_no_secret() {
+    let project = project();
+    let secure = GOOD.replace(
+        "  topics: [orders]\n",
+        "  topics: [orders]\n  security.protocol: sasl_ssl\n  sasl.mechanism: PLAIN\n  sasl.username: \
+         weir\n  sasl.password: ${env:KAFKA_PASSWORD}\n",
+    );
+    project.write("orders.yaml", format!("{secure}profile: throughput\n"));
+
+    let finished = project
+        .weir(["check", "orders.yaml", "--explain"])
+        .env("KAFKA_PASSWORD", "hunter2")
+        .finish()
+        .with_code(0);
+
+    let lines: Vec<String> = finished
+        .stdout
+        .lines()
+        .map(|line| line.split_whitespace().collect::<Vec<_>>().join(" "))
+        .collect();
+    for line in [
+        "sasl.password *** (source.sasl.password, line 7)",
+        "auto.offset.reset error (weir)",
+        "fetch.min.bytes 65536 (default of source.fetch.min.bytes in profile throughput)",
+        "session.timeout.ms 45000 (default of source.session.timeout.ms)",
+        "socket.max.fails 1 (librdkafka's default)",
+    ] {
+        assert!(
+            lines.iter().any(|shown| shown == line),
+            "{line}\n{}",
+            finished.stdout
+        );
+    }
+    assert!(!finished.stdout.contains("hunter2"), "{}", finished.stdout);
+}
+
+#[test]
+fn keys_are_listed_for_people_and_for_editors() {
+    let keys = |arguments: &[&str]| {
+        let arguments = ["keys"].iter().chain(arguments);
+        Project::new().weir(arguments).finish()
+    };
+    let table = keys(&["source.startup"]).with_code(0).stdout;
+    let names: Vec<&str> = table
+        .lines()
+        .filter_map(|line| line.split_whitespace().next())
+        .collect();
+    assert_eq!(
+        names,
+        [
+            "source.startup.mode",
+            "source.startup.timestamp.ms",
+            "source.startup.specific.offsets"
+        ]
+    );
+    let lines = keys(&["--sink", "--format", "json"]).with_code(0).stdout;
+    for line in lines.lines() {
+        let key: Value = serde_json::from_str(line).expect("one object a line");
+        assert!(
+            key["name"]
+                .as_str()
+                .is_some_and(|name| name.starts_with("sink."))
+        );
+    }
+    let schema = keys(&["--format", "schema"]).with_code(0).stdout;
+    let schema: Value = serde_json::from_str(&schema).expect("one JSON Schema");
+    let rows = &schema["properties"]["source"]["properties"]["batch.max.bytes"];
+    assert_eq!(rows["default"], json!("1048576"));
+    let refused = keys(&["nowhere"]).with_code(2);
+    assert!(refused.stderr.contains("`nowhere`"), "{}", refused.stderr);
+}

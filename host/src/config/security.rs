@@ -151,7 +151,7 @@ pub(super) fn read(
         secret: false,
         origin: Origin::Key(mechanism_key.name, reader.location(mechanism_key)),
     };
-    properties.insert("sasl.mechanism", property);
+    properties.insert("sasl.mechanisms", property);
     if mechanism == SaslMechanism::OauthBearer {
         properties.set_by_weir("sasl.oauthbearer.method", "oidc");
         let extensions = extensions(reader, keys.key("sasl.oauthbearer.extensions"));

@@ -317,27 +317,28 @@ fn check_producer(reader: &mut Reader<'_>, client: &ClientProperties) {
         };
         needs(
             &kafka_sink::ACKS,
-            client.get("acks") == Some("all"),
+            client.get("request.required.acks") == Some("all"),
             "`acks: all`",
         );
         let in_flight = number("max.in.flight.requests.per.connection");
         needs(&kafka_sink::IN_FLIGHT, in_flight <= Some(5), "at most 5");
         needs(
             &kafka_sink::RETRIES,
-            number("retries") >= Some(1),
+            number("message.send.max.retries") >= Some(1),
             "retries",
         );
     }
-    if let (Some(timeout @ 1..), Some(linger)) =
-        (number("delivery.timeout.ms"), number("linger.ms"))
-        && timeout < linger
+    if let (Some(timeout @ 1..), Some(linger)) = (
+        number("message.timeout.ms"),
+        number("queue.buffering.max.ms"),
+    ) && timeout < linger
     {
         let message = format!(
             "`delivery.timeout.ms` ({timeout}) must not be smaller than `linger.ms` ({linger})"
         );
         reader.contradiction(&kafka_sink::DELIVERY_TIMEOUT, message);
     }
-    let most = match client.get("compression.type") {
+    let most = match client.get("compression.codec") {
         Some("gzip") => 9,
         Some("lz4") => 12,
         _ => 0,
@@ -345,7 +346,7 @@ fn check_producer(reader: &mut Reader<'_>, client: &ClientProperties) {
     if number("compression.level").is_some_and(|level| level > most)
         && reader.given(&kafka_sink::COMPRESSION_LEVEL).is_some()
     {
-        let codec = client.get("compression.type").unwrap_or("none");
+        let codec = client.get("compression.codec").unwrap_or("none");
         let message = format!("above what `compression.type: {codec}` takes, which is {most}");
         reader.contradiction(&kafka_sink::COMPRESSION_LEVEL, message);
     }

@@ -38,7 +38,17 @@ pub(crate) fn effective(
     properties: &ClientProperties,
 ) -> Result<Vec<(String, String)>, KafkaError> {
     let config = client_config(properties).create_native_config()?;
-    Ok(native::dump(&config))
+    let mut effective = native::dump(&config);
+    // What has no text, such as a callback, is shown by where it is in memory.
+    effective.retain(|(_, value)| !value.starts_with("0x"));
+    // Those of topics are not part of the dump.
+    for (name, property) in properties.iter() {
+        if !effective.iter().any(|(known, _)| known == name) {
+            effective.push((name.to_owned(), property.value.clone()));
+        }
+    }
+    effective.sort();
+    Ok(effective)
 }
 
 /// Whether one side did not accept the certificate of the other: trying again does not help.

@@ -225,7 +225,6 @@ pub(super) fn dump(config: &NativeClientConfig) -> Vec<(String, String)> {
         }
         ffi::rd_kafka_conf_dump_free(dump, count);
     }
-    properties.sort();
     properties
 }
 

@@ -291,15 +291,11 @@ macro_rules! connection_keys {
         .or("1000")
         .sets("retry.backoff.max.ms");
 
-        pub(in crate::config) static STATISTICS: Key = Key::integer(
+        pub(in crate::config) static STATISTICS: Key = Key::later(
             concat!($prefix, "statistics.interval.ms"),
-            (0, 86_400_000),
-            Unit::Milliseconds,
-            "How often the client's own figures are taken, lag per partition among them; 0 \
-             never.",
-        )
-        .or("5000")
-        .sets("statistics.interval.ms");
+            "this build exports no metrics",
+            "How often the client's own figures are taken, lag per partition among them.",
+        );
 
         pub(in crate::config) static ALL: &[&Key] = &[
             &CLIENT_ID,

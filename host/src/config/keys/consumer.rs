@@ -103,7 +103,7 @@ pub(in crate::config) static MAX_PARTITION_FETCH: Key = Key::integer(
 )
 .alias(&["source.fetch.message.max.bytes"])
 .or("1048576")
-.sets("max.partition.fetch.bytes");
+.sets("fetch.message.max.bytes");
 
 pub(in crate::config) static QUEUED_MIN_MESSAGES: Key = Key::integer(
     "source.queued.min.messages",

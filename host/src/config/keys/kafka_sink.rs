@@ -24,7 +24,7 @@ pub(in crate::config) static ACKS: Key = Key::choice(
 .also(&[("-1", "all")])
 .alias(&["sink.kafka.request.required.acks"])
 .or("all")
-.sets("acks");
+.sets("request.required.acks");
 
 pub(in crate::config) static IDEMPOTENCE: Key = Key::boolean(
     "sink.kafka.enable.idempotence",
@@ -51,7 +51,7 @@ pub(in crate::config) static RETRIES: Key = Key::integer(
 )
 .alias(&["sink.kafka.message.send.max.retries"])
 .or("2147483647")
-.sets("retries");
+.sets("message.send.max.retries");
 
 pub(in crate::config) static DELIVERY_TIMEOUT: Key = Key::integer(
     "sink.kafka.delivery.timeout.ms",
@@ -62,7 +62,7 @@ pub(in crate::config) static DELIVERY_TIMEOUT: Key = Key::integer(
 )
 .alias(&["sink.kafka.message.timeout.ms"])
 .or("300000")
-.sets("delivery.timeout.ms");
+.sets("message.timeout.ms");
 
 pub(in crate::config) static REQUEST_TIMEOUT: Key = Key::integer(
     "sink.kafka.request.timeout.ms",
@@ -81,7 +81,7 @@ pub(in crate::config) static LINGER: Key = Key::integer(
 )
 .alias(&["sink.kafka.queue.buffering.max.ms"])
 .by_profile(["0", "5", "50"])
-.sets("linger.ms");
+.sets("queue.buffering.max.ms");
 
 pub(in crate::config) static BATCH_SIZE: Key = Key::integer(
     "sink.kafka.batch.size",
@@ -137,7 +137,7 @@ pub(in crate::config) static COMPRESSION: Key = Key::choice(
 )
 .alias(&["sink.kafka.compression.codec"])
 .by_profile(["none", "none", "lz4"])
-.sets("compression.type");
+.sets("compression.codec");
 
 pub(in crate::config) static COMPRESSION_LEVEL: Key = Key::integer(
     "sink.kafka.compression.level",
