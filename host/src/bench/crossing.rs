@@ -47,16 +47,16 @@ fn batch(engine: &PluginEngine, rows: usize) -> Result<Vec<Measurement>, BenchEr
         .collect();
     let (columns, capacity) = pack(&values, Capacity::default());
     let records = Arc::new(records(&values));
-    let mut guests: Vec<CrossingGuest> = (0..7)
+    let mut guests: Vec<CrossingGuest> = (0..8)
         .map(|_| CrossingGuest::new(engine))
         .collect::<Result<_, _>>()
         .map_err(BenchError::new)?;
     let sums = [
         guests[0]
-            .lend(&columns, Reads::All)
+            .lend(&columns, Reads::All, true)
             .map_err(BenchError::new)?,
-        guests[0].pass(&columns).map_err(BenchError::new)?,
-        guests[0].records(&records).map_err(BenchError::new)?,
+        guests[0].pass(&columns, true).map_err(BenchError::new)?,
+        guests[0].records(&records, true).map_err(BenchError::new)?,
     ];
     if sums[0] != sums[1] || sums[0] != sums[2] {
         return Err(BenchError::new(format!(
@@ -70,26 +70,30 @@ fn batch(engine: &PluginEngine, rows: usize) -> Result<Vec<Measurement>, BenchEr
     let forms: Vec<(&str, Form<'_>)> = vec![
         (
             "columns, none read",
-            Box::new(|g| g.lend(columns, Reads::Nothing)),
+            Box::new(|g| g.lend(columns, Reads::Nothing, false)),
         ),
         (
             "columns, headers read",
-            Box::new(|g| g.lend(columns, Reads::Headers)),
+            Box::new(|g| g.lend(columns, Reads::Headers, false)),
         ),
         (
             "columns, values read",
-            Box::new(|g| g.lend(columns, Reads::Values)),
+            Box::new(|g| g.lend(columns, Reads::Values, false)),
         ),
         (
             "columns, all read",
-            Box::new(|g| g.lend(columns, Reads::All)),
+            Box::new(|g| g.lend(columns, Reads::All, false)),
         ),
-        ("columns as arguments", Box::new(|g| g.pass(columns))),
+        (
+            "columns, all read and looked at",
+            Box::new(|g| g.lend(columns, Reads::All, true)),
+        ),
+        ("columns as arguments", Box::new(|g| g.pass(columns, false))),
         (
             "packing and columns, all read",
-            Box::new(|g| g.lend(&pack(values, capacity).0, Reads::All)),
+            Box::new(|g| g.lend(&pack(values, capacity).0, Reads::All, false)),
         ),
-        ("list of records", Box::new(|g| g.records(records))),
+        ("list of records", Box::new(|g| g.records(records, false))),
     ];
     let mut ways = Vec::with_capacity(forms.len());
     for ((what, mut form), guest) in forms.into_iter().zip(&mut guests) {

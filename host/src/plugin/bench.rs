@@ -23,8 +23,9 @@ type Arguments = (
     Option<Headers>,
     Arc<Vec<i64>>,
     Arc<Vec<i64>>,
+    bool,
 );
-type Lent = TypedFunc<(Resource<LentBatch>,), (u64,)>;
+type Lent = TypedFunc<(Resource<LentBatch>, bool), (u64,)>;
 
 /// What a guest reads of a batch that it is lent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,8 +47,8 @@ pub(crate) struct Message {
     pub(crate) offset: i64,
 }
 
-/// The guest, ready to be called. Each call but the empty one returns a checksum, which is
-/// the same in all forms that read everything.
+/// The guest, ready to be called. With `look`, each call but the empty one returns a checksum,
+/// which is the same in all forms that read everything.
 pub(crate) struct CrossingGuest {
     store: Store<HostState>,
     empty: TypedFunc<(), ()>,
@@ -56,7 +57,7 @@ pub(crate) struct CrossingGuest {
     headers: Lent,
     all: Lent,
     arguments: TypedFunc<Arguments, (u64,)>,
-    records: TypedFunc<(Arc<Vec<Message>>,), (u64,)>,
+    records: TypedFunc<(Arc<Vec<Message>>, bool), (u64,)>,
 }
 
 impl CrossingGuest {
@@ -85,7 +86,7 @@ impl CrossingGuest {
         self.empty.call(&mut self.store, ())
     }
 
-    pub(crate) fn lend(&mut self, batch: &MessageBatch, reads: Reads) -> Result<u64> {
+    pub(crate) fn lend(&mut self, batch: &MessageBatch, reads: Reads, look: bool) -> Result<u64> {
         instance::start(
             &mut self.store,
             Some(batch.clone()),
@@ -97,12 +98,12 @@ impl CrossingGuest {
             Reads::Headers => &self.headers,
             Reads::All => &self.all,
         };
-        let (sum,) = function.call(&mut self.store, (messages::handle(),))?;
+        let (sum,) = function.call(&mut self.store, (messages::handle(), look))?;
         self.store.data_mut().lent = None;
         Ok(sum)
     }
 
-    pub(crate) fn pass(&mut self, batch: &MessageBatch) -> Result<u64> {
+    pub(crate) fn pass(&mut self, batch: &MessageBatch, look: bool) -> Result<u64> {
         instance::start(&mut self.store, None, Limits::default().call_timeout);
         let arguments = (
             BinaryColumn::from(&batch.values.column),
@@ -112,15 +113,16 @@ impl CrossingGuest {
             batch.headers.as_ref().map(Headers::from),
             Arc::clone(&batch.timestamps),
             Arc::clone(&batch.offsets),
+            look,
         );
         Ok(self.arguments.call(&mut self.store, arguments)?.0)
     }
 
-    pub(crate) fn records(&mut self, messages: &Arc<Vec<Message>>) -> Result<u64> {
+    pub(crate) fn records(&mut self, messages: &Arc<Vec<Message>>, look: bool) -> Result<u64> {
         instance::start(&mut self.store, None, Limits::default().call_timeout);
         Ok(self
             .records
-            .call(&mut self.store, (Arc::clone(messages),))?
+            .call(&mut self.store, (Arc::clone(messages), look))?
             .0)
     }
 }
