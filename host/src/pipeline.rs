@@ -16,10 +16,10 @@ mod worker;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
-use crossbeam_channel::bounded;
+use crossbeam_channel::{Sender, bounded};
 
 use crate::batch::TopicPartition;
-use crate::config::{PipelineConfig, Tolerance};
+use crate::config::{PipelineConfig, RateLimit, Tolerance};
 use crate::kafka::{Links, SourceError, run_source};
 use crate::plugin::{ConsumerInterceptor, Deserializer, Limits, OpenError, Plugin};
 use crate::progress::Progress;
@@ -95,6 +95,7 @@ pub struct Running {
     stop: Stop,
     progress: Arc<Progress>,
     failure: Failure,
+    rate_limits: Sender<RateLimit>,
     source: JoinHandle<Result<(), SourceError>>,
     others: Vec<(&'static str, JoinHandle<()>)>,
 }
@@ -182,7 +183,9 @@ pub fn start(config: &PipelineConfig, parts: Parts) -> Result<Running, PipelineE
         }
     };
     others.push(("sink", spawn("weir-sink", run_sink)));
+    let (rate_limits, new_limits) = crossbeam_channel::unbounded();
     let links = Links {
+        rate_limits: new_limits,
         batches,
         delivered,
         stop: stop.clone(),
@@ -194,6 +197,7 @@ pub fn start(config: &PipelineConfig, parts: Parts) -> Result<Running, PipelineE
         stop,
         progress,
         failure,
+        rate_limits,
         source,
         others,
     })
@@ -227,6 +231,12 @@ impl Running {
     #[must_use]
     pub fn stopper(&self) -> Stop {
         self.stop.clone()
+    }
+
+    /// How to change the limits of what is read. A send fails once reading has ended.
+    #[must_use]
+    pub fn rate_limits(&self) -> Sender<RateLimit> {
+        self.rate_limits.clone()
     }
 
     /// How far it is.

@@ -175,6 +175,11 @@ impl Running<'_> {
         self.process.signal(Signal::INT);
     }
 
+    /// Asks it to read its pipeline file again.
+    pub fn hang_up(&mut self) {
+        self.process.signal(Signal::HUP);
+    }
+
     /// Ends it as a crash does, without a chance to do anything.
     #[must_use]
     pub fn kill(mut self) -> Finished {

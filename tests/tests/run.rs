@@ -25,6 +25,7 @@ on_both_brokers!(
     tombstones_move_the_offset_and_have_no_row,
     two_writer_schemas_keep_the_order_of_their_messages,
     an_interceptor_drops_by_header,
+    a_rate_limit_is_changed_while_it_runs,
 );
 
 /// A bounded pipeline named `name`, so in the group `weir-<name>`, that decodes Avro.
@@ -356,4 +357,30 @@ fn without_zone(batch: &RecordBatch, name: &str) -> RecordBatch {
             .map(|(name, column)| (name, column, true)),
     )
     .expect("columns of one length")
+}
+
+fn a_rate_limit_is_changed_while_it_runs(broker: &dyn Broker) {
+    let (registry, id) = registry_with_orders();
+    broker.create_topic("limited", 1);
+    produce(broker.brokers(), &orders::records("limited", id, 0..300));
+    let yaml = |limit: &str| {
+        let keys = format!("topics: [limited]\n  rate.limit.messages: {limit}");
+        let rest = format!("schema.registry.url: {}\n", registry.url());
+        pipeline(broker, "limited", &keys, &rest).replace("  stop.mode: latest\n", "")
+    };
+    let project = Project::new();
+    let mut run = project.run(&yaml("0")).env("WEIR_LOG", "info").start();
+    run.wait_for_stderr("1 partitions assigned");
+    std::thread::sleep(Duration::from_millis(500));
+    assert!(run.rows().is_empty(), "{:?}", run.rows());
+
+    project.write("pipeline.yaml", yaml("-1"));
+    run.hang_up();
+    run.wait_for_stderr("pipeline.yaml:5:24: source.rate.limit.messages: `-1` is not");
+    project.write("pipeline.yaml", yaml("100"));
+    run.hang_up();
+    run.wait_for_stderr("pipeline.yaml: took its rate limits");
+    assert_eq!(orders::by_id(run.wait_for_rows(300)), orders_in(0..300));
+    run.terminate();
+    let _ = run.finish().with_code(0);
 }

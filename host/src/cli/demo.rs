@@ -81,7 +81,7 @@ pub(super) fn demo(args: &DemoArgs) -> Result<(), CliError> {
     let pipeline_started = started.elapsed();
     let running = pipeline::start(&config, parts).map_err(CliError::config)?;
     let (stop, progress) = (running.stopper(), running.progress());
-    signals::heed(stop.clone()).map_err(CliError::failed)?;
+    signals::heed(stop.clone(), || {}).map_err(CliError::failed)?;
 
     show::note(&format!(
         "{total} earthquakes as Avro, {} partitions of topic {TOPIC} at {brokers}{}, through {} {} in a sandbox",

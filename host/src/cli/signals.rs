@@ -1,4 +1,5 @@
-//! Ctrl-C and SIGTERM: the first asks to stop, the second ends the process.
+//! Ctrl-C and SIGTERM: the first asks to stop, the second ends the process. SIGHUP: read the
+//! file again.
 
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -9,20 +10,28 @@ use crate::stop::Stop;
 const EXIT_ABORTED: i32 = 130;
 
 /// Listens from now on, on a thread of its own.
-pub(super) fn heed(stop: Stop) -> std::io::Result<()> {
+pub(super) fn heed(stop: Stop, mut reload: impl FnMut() + Send + 'static) -> std::io::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_io()
         .build()?;
-    let (mut interrupt, mut terminate) = {
+    let (mut interrupt, mut terminate, mut hangup) = {
         let _guard = runtime.enter();
         (
             signal(SignalKind::interrupt())?,
             signal(SignalKind::terminate())?,
+            signal(SignalKind::hangup())?,
         )
     };
     let listen = async move {
-        let mut next =
-            async || tokio::select! { _ = interrupt.recv() => (), _ = terminate.recv() => () };
+        let mut next = async || {
+            loop {
+                tokio::select! {
+                    _ = interrupt.recv() => return,
+                    _ = terminate.recv() => return,
+                    _ = hangup.recv() => reload(),
+                }
+            }
+        };
         next().await;
         show::note(
             "stopping: delivering and committing what is under way; once more to end at once",

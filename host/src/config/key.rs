@@ -100,6 +100,10 @@ pub enum Unit {
     Times,
     /// A number on a scale.
     Level,
+    /// Messages a second.
+    MessagesPerSecond,
+    /// Bytes a second.
+    BytesPerSecond,
 }
 
 impl Unit {
@@ -115,6 +119,8 @@ impl Unit {
             Self::Requests => "requests",
             Self::Times => "times",
             Self::Level => "steps",
+            Self::MessagesPerSecond => "messages a second",
+            Self::BytesPerSecond => "bytes a second",
         }
     }
 }

@@ -64,7 +64,7 @@ pub use sink::{
     Serializer, SinkConfig,
 };
 pub use source::{
-    GroupProtocol, IsolationLevel, SourceConfig, Start, StartupMode, StopAt, StopMode,
+    GroupProtocol, IsolationLevel, RateLimit, SourceConfig, Start, StartupMode, StopAt, StopMode,
     TopicPattern, Topics,
 };
 

@@ -32,12 +32,25 @@ pub struct SourceConfig {
     pub batch_max_wait: Duration,
     /// How often offsets are committed.
     pub commit_interval: Duration,
+    /// How much may be read.
+    pub rate_limit: RateLimit,
     /// The consumer group.
     pub group_id: String,
     /// How long the group waits for a silent member.
     pub session_timeout: Duration,
     /// What librdkafka is told.
     pub client: ClientProperties,
+}
+
+/// The most that may be read in a second.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RateLimit {
+    /// Messages; `None` for no limit.
+    pub messages: Option<u64>,
+    /// Bytes of keys, values and headers; `None` for no limit.
+    pub bytes: Option<u64>,
+    /// What may be caught up on after a time in which the limit was not used up.
+    pub burst: Duration,
 }
 
 /// Which topics to read.
@@ -250,9 +263,19 @@ pub(super) fn read(reader: &mut Reader<'_>, pipeline: &str) -> SourceConfig {
         batch_max_bytes: reader.integer(&keys::BATCH_MAX_BYTES),
         batch_max_wait: reader.millis(&keys::BATCH_MAX_WAIT),
         commit_interval: reader.millis(&keys::COMMIT_INTERVAL),
+        rate_limit: rate_limit(reader),
         group_id,
         session_timeout: Duration::from_millis(millis("session.timeout.ms").unwrap_or(45_000)),
         client,
+    }
+}
+
+fn rate_limit(reader: &mut Reader<'_>) -> RateLimit {
+    let mut given = |key| reader.given(key).map(|_| reader.integer(key));
+    RateLimit {
+        messages: given(&keys::RATE_MESSAGES),
+        bytes: given(&keys::RATE_BYTES),
+        burst: reader.millis(&keys::RATE_BURST),
     }
 }
 

@@ -3,6 +3,7 @@
 mod batching;
 mod native;
 mod offsets;
+mod rate;
 mod source;
 
 use std::sync::LazyLock;

@@ -22,9 +22,10 @@ use self::reader::Reader;
 use super::batching::BatchLimits;
 use super::native::EventQueue;
 use super::offsets::{Delivered, Offsets};
+use super::rate::Limiter;
 use super::{LoggingContext, client_config};
 use crate::batch::{MessageBatch, TopicPartition};
-use crate::config::SourceConfig;
+use crate::config::{RateLimit, SourceConfig};
 use crate::progress::Progress;
 use crate::stop::Stop;
 
@@ -108,6 +109,8 @@ pub(crate) struct Links {
     pub(crate) batches: Vec<Sender<SourceItem>>,
     /// Closes when everything handed on is delivered or given up.
     pub(crate) delivered: Receiver<Delivered>,
+    /// New limits for what is read.
+    pub(crate) rate_limits: Receiver<RateLimit>,
     pub(crate) stop: Stop,
     pub(crate) progress: Arc<Progress>,
 }
@@ -147,6 +150,8 @@ pub(crate) fn run(config: &SourceConfig, links: Links) -> Result<(), SourceError
         started: committing::epoch_ms(),
         existing: None,
         assigned_before: false,
+        limiter: Limiter::new(&config.rate_limit, Instant::now()),
+        is_permitted: false,
         complaints: Vec::new(),
     };
     let outcome = reader.subscribe().and_then(|()| reader.read());

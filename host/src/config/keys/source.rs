@@ -132,6 +132,32 @@ pub(in crate::config) static ISOLATION_LEVEL: Key = Key::choice(
 .or("read_committed")
 .sets("isolation.level");
 
+pub(in crate::config) static RATE_MESSAGES: Key = Key::integer(
+    "source.rate.limit.messages",
+    (0, 1_000_000_000),
+    Unit::MessagesPerSecond,
+    "The most messages that are read; 0 stops reading. Changed while the pipeline runs: write \
+     another value and send SIGHUP.",
+)
+.or_else("no limit");
+
+pub(in crate::config) static RATE_BYTES: Key = Key::integer(
+    "source.rate.limit.bytes",
+    (0, 1 << 40),
+    Unit::BytesPerSecond,
+    "The most bytes of keys, values and headers that are read; 0 stops reading. Changed in the \
+     same way.",
+)
+.or_else("no limit");
+
+pub(in crate::config) static RATE_BURST: Key = Key::integer(
+    "source.rate.limit.burst.ms",
+    (1, 60_000),
+    Unit::Milliseconds,
+    "What a limit may catch up on after a time in which it was not used up.",
+)
+.or("1000");
+
 pub(in crate::config) static INCLUDE_HEADERS: Key = Key::later(
     "source.include.headers",
     "this build gives the fields of the value only",
@@ -163,5 +189,8 @@ pub(super) static ALL: &[&Key] = &[
     &BATCH_MAX_WAIT,
     &COMMIT_INTERVAL,
     &ISOLATION_LEVEL,
+    &RATE_MESSAGES,
+    &RATE_BYTES,
+    &RATE_BURST,
     &INCLUDE_HEADERS,
 ];

@@ -10,6 +10,7 @@ use super::lists::list;
 use super::reader::{POLL_MAX, Reader};
 use super::{SourceError, SourceItem};
 use crate::batch::TopicPartition;
+use crate::kafka::rate::Permit;
 
 /// How long a full pipeline may hold the polling up before partitions are paused. Pausing
 /// throws away what librdkafka has fetched ahead, so short stalls just wait.
@@ -20,19 +21,27 @@ impl Reader<'_> {
     /// a little.
     pub(super) fn hand_on(&mut self, now: Instant) -> Result<bool, SourceError> {
         while let Some(item) = self.outbox.pop_front() {
+            let (rows, bytes) = (item.batch.len(), item.batch.payload_bytes());
+            if let Some(wait) = self.wait_for_permit(rows, bytes) {
+                self.outbox.push_front(item);
+                // Short, so that reports are taken and brokers are heard meanwhile.
+                std::thread::sleep(wait.min(POLL_MAX));
+                self.pause_if_blocked(now)?;
+                return Ok(false);
+            }
             let worker = worker_of(&item.batch.source, self.links.batches.len());
             let wait = if self.paused {
                 Duration::ZERO
             } else {
                 POLL_MAX
             };
-            let (rows, bytes) = (item.batch.len(), item.batch.payload_bytes());
             let (source, last) = (
                 item.batch.source.clone(),
                 item.batch.offsets.last().copied(),
             );
             match self.links.batches[worker].send_timeout(SourceItem::Batch(item), wait) {
                 Ok(()) => {
+                    self.is_permitted = false;
                     self.links.progress.messages.add(rows);
                     self.links.progress.bytes.add(bytes);
                     if let Some(last) = last {
@@ -43,10 +52,7 @@ impl Reader<'_> {
                 }
                 Err(SendTimeoutError::Timeout(SourceItem::Batch(item))) => {
                     self.outbox.push_front(item);
-                    let since = *self.blocked_since.get_or_insert(now);
-                    if !self.paused && now.duration_since(since) >= PAUSE_AFTER {
-                        self.pause(true)?;
-                    }
+                    self.pause_if_blocked(now)?;
                     return Ok(false);
                 }
                 // The pipeline has ended on its own, and knows why.
@@ -61,6 +67,27 @@ impl Reader<'_> {
             self.pause(false)?;
         }
         Ok(true)
+    }
+
+    /// How long the first batch of the outbox has to wait for its rate; `None` when it may go,
+    /// which it is told once, however often the pipeline is full after that.
+    fn wait_for_permit(&mut self, messages: usize, bytes: usize) -> Option<Duration> {
+        if !self.is_permitted {
+            match self.limiter.take(messages, bytes, Instant::now()) {
+                Permit::Granted => self.is_permitted = true,
+                Permit::After(wait) => return Some(wait),
+                Permit::Never => return Some(POLL_MAX),
+            }
+        }
+        None
+    }
+
+    fn pause_if_blocked(&mut self, now: Instant) -> Result<(), SourceError> {
+        let since = *self.blocked_since.get_or_insert(now);
+        if !self.paused && now.duration_since(since) >= PAUSE_AFTER {
+            self.pause(true)?;
+        }
+        Ok(())
     }
 
     /// Pauses all partitions but those that are through, or resumes them.

@@ -15,6 +15,7 @@ use crate::kafka::LoggingContext;
 use crate::kafka::batching::{BatchLimits, Filling, MessageParts};
 use crate::kafka::native::{Event, EventQueue, Message};
 use crate::kafka::offsets::Offsets;
+use crate::kafka::rate::Limiter;
 
 /// How long one look at the event queue takes at most.
 pub(super) const POLL_MAX: Duration = Duration::from_millis(100);
@@ -54,6 +55,9 @@ pub(super) struct Reader<'c> {
     pub(super) existing: Option<HashSet<TopicPartition>>,
     /// Whether partitions have been assigned already.
     pub(super) assigned_before: bool,
+    pub(super) limiter: Limiter,
+    /// Whether the first batch of the outbox has its permit from that.
+    pub(super) is_permitted: bool,
     /// The passing errors that were logged lately, and when.
     pub(super) complaints: Vec<(RDKafkaErrorCode, Instant)>,
 }
@@ -76,6 +80,9 @@ impl Reader<'_> {
             self.take_reports();
             let now = Instant::now();
             self.commit_if_due(now);
+            while let Ok(limit) = self.links.rate_limits.try_recv() {
+                self.limiter = Limiter::new(&limit, now);
+            }
             self.refresh_topics(now)?;
             if !self.hand_on(now)? && !self.paused {
                 continue;
