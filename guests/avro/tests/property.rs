@@ -122,3 +122,53 @@ fn damage_stays_with_its_record() {
         assert!(decoded.errors.is_sorted_by(|a, b| a.row < b.row));
     }
 }
+
+/// Blocks are decoded column by column, and a message alone nearly never is: both give the
+/// same rows and the same reasons, also where tombstones and damage cut blocks short.
+#[test]
+fn blocks_are_what_their_messages_are_alone() {
+    for seed in 10_000..10_060 {
+        let Case { text, datums, .. } = case(seed, 700);
+        let registry = Registry::of(&text);
+        let mut random = Random(seed);
+        let mut messages: Vec<Option<Vec<u8>>> =
+            datums.iter().map(|datum| framed(1, datum)).collect();
+        for (at, message) in messages.iter_mut().enumerate() {
+            match (seed % 3, random.below(150)) {
+                (1, 0) => *message = None,
+                (2, 0) => {
+                    let datum = &datums[at];
+                    *message = framed(1, &datum[..random.below(datum.len() + 1)]);
+                }
+                (2, 1) => *message = framed(1, &[&datums[at][..], &[1]].concat()),
+                _ => {}
+            }
+        }
+        let mut together = Decoder::new();
+        let decoded = decode(&mut together, &registry, &messages);
+        let mut rows = Vec::new();
+        for group in &decoded.groups {
+            let rendered = rows_of(&fields(&together, group), group);
+            rows.extend(origins(group).into_iter().zip(rendered));
+        }
+        let reasons = decoded
+            .errors
+            .iter()
+            .map(|error| (error.row, &error.reason));
+
+        let (mut expected_rows, mut expected_reasons) = (Vec::new(), Vec::new());
+        let mut alone = Decoder::new();
+        for (row, message) in (0..).zip(&messages) {
+            let decoded = decode(&mut alone, &registry, std::slice::from_ref(message));
+            for group in &decoded.groups {
+                let rendered = rows_of(&fields(&alone, group), group);
+                expected_rows.extend(rendered.into_iter().map(|it| (row, it)));
+            }
+            let reasons = decoded.errors.into_iter();
+            expected_reasons.extend(reasons.map(|error| (row, error.reason)));
+        }
+        assert!(rows == expected_rows, "{seed}: {text}");
+        let reasons: Vec<_> = reasons.map(|(row, reason)| (row, reason.clone())).collect();
+        assert_eq!(reasons, expected_reasons, "{seed}: {text}");
+    }
+}
