@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use regex::Regex;
 
-use super::choice::choice;
+use super::choice::{Choice, choice};
 use super::client::{self, ClientProperties};
+use super::key::{Key, Kind};
 use super::keys::{connection, consumer, source as keys};
 use super::moment::{self, Moment};
 use super::offsets::{self, PartitionOffsets};
@@ -280,24 +281,13 @@ fn rate_limit(reader: &mut Reader<'_>) -> RateLimit {
 }
 
 fn start(reader: &mut Reader<'_>, topics: &Topics) -> Start {
-    let mode = reader.choice(&keys::STARTUP_MODE);
     let moment = moment::read(reader, &keys::STARTUP_TIMESTAMP);
     let offsets = offsets::read(reader, &keys::STARTUP_OFFSETS, topics);
-    let mode_key = &keys::STARTUP_MODE;
-    for (key, needed) in [
+    let along = [
         (&keys::STARTUP_TIMESTAMP, StartupMode::Timestamp),
         (&keys::STARTUP_OFFSETS, StartupMode::SpecificOffsets),
-    ] {
-        let example = format!("startup.mode: {}", needed.as_str());
-        match (mode == Some(needed), reader.given(key).is_some()) {
-            (false, true) if mode.is_some() => {
-                reader.contradiction(key, format!("has no effect without `{example}`"));
-            }
-            (true, false) => reader.missing(mode_key, &needs(key.name, "startup")),
-            _ => {}
-        }
-    }
-    match mode {
+    ];
+    match mode_with(reader, &keys::STARTUP_MODE, along) {
         Some(StartupMode::Earliest) => Start::Earliest,
         Some(StartupMode::Latest) => Start::Latest,
         Some(StartupMode::Timestamp) => moment.map_or(Start::GroupOffsets, Start::Timestamp),
@@ -307,24 +297,13 @@ fn start(reader: &mut Reader<'_>, topics: &Topics) -> Start {
 }
 
 fn stop(reader: &mut Reader<'_>, topics: &Topics) -> StopAt {
-    let mode = reader.choice(&keys::STOP_MODE);
     let moment = moment::read(reader, &keys::STOP_TIMESTAMP);
     let offsets = offsets::read(reader, &keys::STOP_OFFSETS, topics);
-    let mode_key = &keys::STOP_MODE;
-    for (key, needed) in [
+    let along = [
         (&keys::STOP_TIMESTAMP, StopMode::Timestamp),
         (&keys::STOP_OFFSETS, StopMode::SpecificOffsets),
-    ] {
-        let example = format!("stop.mode: {}", needed.as_str());
-        match (mode == Some(needed), reader.given(key).is_some()) {
-            (false, true) if mode.is_some() => {
-                reader.contradiction(key, format!("has no effect without `{example}`"));
-            }
-            (true, false) => reader.missing(mode_key, &needs(key.name, "stop")),
-            _ => {}
-        }
-    }
-    match mode {
+    ];
+    match mode_with(reader, &keys::STOP_MODE, along) {
         Some(StopMode::Latest) => StopAt::Latest,
         Some(StopMode::GroupOffsets) => StopAt::GroupOffsets,
         Some(StopMode::Timestamp) => moment.map_or(StopAt::Never, StopAt::Timestamp),
@@ -333,14 +312,37 @@ fn stop(reader: &mut Reader<'_>, topics: &Topics) -> StopAt {
     }
 }
 
-fn needs(key: &str, which: &str) -> String {
-    let example = if key.ends_with("timestamp.ms") {
-        "2026-03-01T12:00:00Z"
-    } else {
-        "{ orders: { 0: 42 } }"
-    };
-    let leaf = key.trim_start_matches("source.");
-    format!("`{leaf}: {example}` beside this `{which}.mode`")
+/// A mode, of which some values need another key, which has no effect without them.
+fn mode_with<M: Choice + PartialEq>(
+    reader: &mut Reader<'_>,
+    mode_key: &'static Key,
+    along: [(&'static Key, M); 2],
+) -> Option<M> {
+    let mode = reader.choice::<M>(mode_key)?;
+    let leaf = |key: &Key| key.name.trim_start_matches("source.").to_owned();
+    for (key, needed) in along {
+        let named = M::VALUES.iter().find(|(_, value)| *value == needed);
+        let name = named.map_or("", |(name, _)| *name);
+        match (mode == needed, reader.given(key).is_some()) {
+            (false, true) => {
+                let message = format!("has no effect without `{}: {name}`", leaf(mode_key));
+                reader.contradiction(key, message);
+            }
+            (true, false) => {
+                let example = match key.kind {
+                    Kind::Moment => "2026-03-01T12:00:00Z",
+                    _ => "{ orders: { 0: 42 } }",
+                };
+                let (key, mode) = (leaf(key), leaf(mode_key));
+                reader.missing(
+                    mode_key,
+                    &format!("`{key}: {example}` beside this `{mode}`"),
+                );
+            }
+            _ => {}
+        }
+    }
+    Some(mode)
 }
 
 /// With the broker's protocol, sessions, heartbeats and assignors are the broker's.
@@ -402,8 +404,8 @@ fn check_group(reader: &mut Reader<'_>, client: &mut ClientProperties) {
 fn smaller(
     reader: &mut Reader<'_>,
     client: &ClientProperties,
-    (low_key, low): (&'static super::Key, &str),
-    (high_key, high): (&'static super::Key, &str),
+    (low_key, low): (&'static Key, &str),
+    (high_key, high): (&'static Key, &str),
 ) {
     let number = |name| client.get(name).and_then(|text| text.parse::<u64>().ok());
     let (Some(low_value), Some(high_value)) = (number(low), number(high)) else {
