@@ -10,7 +10,7 @@ use rdkafka::topic_partition_list::Offset;
 use super::lists::list;
 use super::{Links, SourceError, SourcedBatch};
 use crate::batch::{MessageBatch, TopicPartition};
-use crate::config::{SourceConfig, StopAt};
+use crate::config::{SourceConfig, StopAt, Topics};
 use crate::kafka::LoggingContext;
 use crate::kafka::batching::{BatchLimits, Filling, MessageParts};
 use crate::kafka::native::{Event, EventQueue, Message};
@@ -71,7 +71,8 @@ impl Reader<'_> {
     pub(super) fn read(&mut self) -> Result<(), SourceError> {
         // Between a revocation and the assignment that follows it, having no partitions
         // does not mean to be through with them.
-        let mut assigned = false;
+        // Partitions that the pipeline file names are there from the start.
+        let mut assigned = matches!(self.config.topics, Topics::Partitions(_));
         while !self.links.stop.is_requested() {
             self.take_reports();
             let now = Instant::now();
