@@ -226,6 +226,8 @@ impl Reader<'_> {
         }
         let source = partition.source.clone();
         let finished = partition.stop_at.is_some_and(|stop| offset >= stop);
+        // What lies beyond the bound was left out, and is not to be committed.
+        let offset = partition.stop_at.map_or(offset, |stop| offset.min(stop));
         self.offsets.skipped_to(&source, offset);
         self.links
             .progress
@@ -247,10 +249,16 @@ impl Reader<'_> {
         }
         if !partition.finished {
             partition.finished = true;
-            let only = list([(&partition.source, Offset::Invalid)]);
-            if let Err(error) = self.consumer.pause(&only) {
-                tracing::debug!("pausing {}, which is through: {error}", partition.source);
-            }
+            let source = partition.source.clone();
+            self.stop_fetching(&source);
+        }
+    }
+
+    /// Pauses a partition that is through.
+    pub(super) fn stop_fetching(&self, source: &TopicPartition) {
+        let only = list([(source, Offset::Invalid)]);
+        if let Err(error) = self.consumer.pause(&only) {
+            tracing::debug!("pausing {source}, which is through: {error}");
         }
     }
 
