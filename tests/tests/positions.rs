@@ -20,6 +20,8 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// 2023-11-14T22:13:20Z, in ms.
 const EPOCH: i64 = 1_700_000_000_000;
 
+const NONE: [i64; 0] = [];
+
 on_both_brokers!(
     specific_offsets_start_there_and_unnamed_partitions_where_the_group_is,
     flink_writes_specific_offsets_as_text,
@@ -86,7 +88,11 @@ fn sorted(rows: &[Value]) -> Vec<i64> {
     ids
 }
 
-fn ids<const N: usize>(ranges: [Range<i64>; N]) -> Vec<i64> {
+fn ids(range: Range<i64>) -> Vec<i64> {
+    range.collect()
+}
+
+fn in_all<const N: usize>(ranges: [Range<i64>; N]) -> Vec<i64> {
     ranges.into_iter().flatten().collect()
 }
 
@@ -140,13 +146,13 @@ fn a_timestamp_starts_at_the_first_message_of_that_time_or_later() {
     };
 
     let five = (EPOCH + 4001).to_string();
-    assert_eq!(from("from-ms", &five), ids([5..10]));
-    assert_eq!(from("from-text", "2023-11-14T22:13:25Z"), ids([5..10]));
-    assert_eq!(from("from-zone", "2023-11-14T23:13:28+01:00"), ids([8..10]));
-    assert_eq!(from("from-before", "0"), ids([0..10]));
-    assert_eq!(from("from-past", "2023-11-14T23:00:00Z"), ids([]));
+    assert_eq!(from("from-ms", &five), ids(5..10));
+    assert_eq!(from("from-text", "2023-11-14T22:13:25Z"), ids(5..10));
+    assert_eq!(from("from-zone", "2023-11-14T23:13:28+01:00"), ids(8..10));
+    assert_eq!(from("from-before", "0"), ids(0..10));
+    assert_eq!(from("from-past", "2023-11-14T23:00:00Z"), NONE);
     // The first run has committed all: the mode goes before what the group has.
-    assert_eq!(from("from-ms", &five), ids([5..10]));
+    assert_eq!(from("from-ms", &five), ids(5..10));
 }
 
 #[test]
@@ -179,7 +185,7 @@ fn a_timestamp_may_be_relative_to_the_start() {
         ],
     );
 
-    assert_eq!(read, ids([2..4]));
+    assert_eq!(read, ids(2..4));
 }
 
 #[test]
@@ -206,7 +212,7 @@ fn a_timestamp_past_the_end_waits_for_what_comes() {
     run.wait_for_rows(5);
     run.terminate();
 
-    assert_eq!(sorted(&run.finish().with_code(0).rows()), ids([10..15]));
+    assert_eq!(sorted(&run.finish().with_code(0).rows()), ids(10..15));
 }
 
 #[test]
@@ -222,16 +228,16 @@ fn a_timestamp_stops_before_the_first_message_of_that_time() {
         served.read(kafka, name, &source)
     };
 
-    assert_eq!(to("to-ms", &(EPOCH + 4001).to_string()), ids([0..5]));
+    assert_eq!(to("to-ms", &(EPOCH + 4001).to_string()), ids(0..5));
     assert_eq!(
         committed(kafka.brokers(), "weir-to-ms", "timed-stop", 2),
         [Some(3), Some(2)]
     );
-    assert_eq!(to("to-text", "2023-11-14T22:13:25Z"), ids([0..5]));
-    assert_eq!(to("to-past", "-1h"), ids([0..10]));
-    assert_eq!(to("to-before", "0"), ids([]));
+    assert_eq!(to("to-text", "2023-11-14T22:13:25Z"), ids(0..5));
+    assert_eq!(to("to-past", "-1h"), ids(0..10));
+    assert_eq!(to("to-before", "0"), NONE);
     // The first run goes on where it stopped.
-    assert_eq!(to("to-ms", &(EPOCH + 7000).to_string()), ids([5..7]));
+    assert_eq!(to("to-ms", &(EPOCH + 7000).to_string()), ids(5..7));
 }
 
 fn specific_offsets_start_there_and_unnamed_partitions_where_the_group_is(broker: &dyn Broker) {
@@ -245,7 +251,7 @@ fn specific_offsets_start_there_and_unnamed_partitions_where_the_group_is(broker
         "stop.mode: specific-offsets",
         "stop.specific.offsets: { 0: 2, 1: 2 }",
     ]);
-    assert_eq!(before, ids([0..2, 10..12]));
+    assert_eq!(before, in_all([0..2, 10..12]));
 
     let from = read(&[
         "startup.mode: specific-offsets",
@@ -253,7 +259,7 @@ fn specific_offsets_start_there_and_unnamed_partitions_where_the_group_is(broker
         "stop.mode: latest",
     ]);
 
-    assert_eq!(from, ids([7..10, 12..20, 20..30]));
+    assert_eq!(from, in_all([7..10, 12..20, 20..30]));
 }
 
 fn flink_writes_specific_offsets_as_text(broker: &dyn Broker) {
@@ -272,11 +278,11 @@ fn flink_writes_specific_offsets_as_text(broker: &dyn Broker) {
 
     assert_eq!(
         read("flink", "partition:0,offset:3;partition:1,offset:10"),
-        ids([3..10])
+        ids(3..10)
     );
     assert_eq!(
         read("flink-topic", "topic:flink,partition:1,offset:8"),
-        ids([0..10, 18..20])
+        in_all([0..10, 18..20])
     );
 }
 
@@ -315,12 +321,15 @@ fn specific_offsets_stop_before_them_and_unnamed_partitions_are_not_read(broker:
         "stop.specific.offsets: { 0: 4, 2: 10 }",
     ];
 
-    assert_eq!(served.read(broker, "stopped", &source), ids([0..4, 20..30]));
+    assert_eq!(
+        served.read(broker, "stopped", &source),
+        in_all([0..4, 20..30])
+    );
     assert_eq!(
         committed(broker.brokers(), "weir-stopped", "stopped", 3),
         [Some(4), Some(0), Some(10)]
     );
-    assert_eq!(served.read(broker, "stopped", &source), ids([]));
+    assert_eq!(served.read(broker, "stopped", &source), NONE);
     // Nothing was passed over.
     assert_eq!(
         served.read(
@@ -328,7 +337,7 @@ fn specific_offsets_stop_before_them_and_unnamed_partitions_are_not_read(broker:
             "stopped",
             &["topics: [stopped]", "stop.mode: latest"]
         ),
-        ids([4..10, 10..20])
+        in_all([4..10, 10..20])
     );
 }
 
@@ -343,11 +352,11 @@ fn group_offsets_stop_where_the_group_is(broker: &dyn Broker) {
         "stop.mode: specific-offsets",
         "stop.specific.offsets: { 0: 6 }",
     ]);
-    assert_eq!(before, ids([0..6]));
+    assert_eq!(before, ids(0..6));
 
     let again = read(&["startup.mode: earliest", "stop.mode: group-offsets"]);
 
-    assert_eq!(again, ids([0..6]));
+    assert_eq!(again, ids(0..6));
     assert_eq!(
         committed(broker.brokers(), "weir-again", "again", 2),
         [Some(6), Some(0)]
@@ -372,8 +381,8 @@ fn excluded_topics_are_not_read(broker: &dyn Broker) {
         served.read(broker, name, &source)
     };
 
-    assert_eq!(read("left-one", ".*-dlq"), ids([0..2]));
-    assert_eq!(read("left-two", "dlq|left-eu"), ids([1..4]));
+    assert_eq!(read("left-one", ".*-dlq"), ids(0..2));
+    assert_eq!(read("left-two", "dlq|left-eu"), ids(1..4));
 }
 
 fn named_partitions_are_read_and_committed(broker: &dyn Broker) {
@@ -383,7 +392,7 @@ fn named_partitions_are_read_and_committed(broker: &dyn Broker) {
 
     assert_eq!(
         served.read(broker, "named", &source),
-        ids([0..10, 20..30, 30..40])
+        in_all([0..10, 20..30, 30..40])
     );
     assert_eq!(
         committed(broker.brokers(), "weir-named", "named", 5),
@@ -393,7 +402,7 @@ fn named_partitions_are_read_and_committed(broker: &dyn Broker) {
     let more = more.into_iter().zip(1..);
     let more = more.map(|(record, partition)| record.partition(partition));
     produce(broker.brokers(), &more.collect::<Vec<_>>());
-    assert_eq!(served.read(broker, "named", &source), ids([51..53]));
+    assert_eq!(served.read(broker, "named", &source), ids(51..53));
 }
 
 fn a_named_partition_that_is_not_there_is_an_error(broker: &dyn Broker) {
@@ -435,7 +444,7 @@ fn a_topic_that_comes_later_is_read_from_its_beginning(broker: &dyn Broker) {
     run.wait_for_rows(15);
     run.terminate();
 
-    assert_eq!(sorted(&run.finish().with_code(0).rows()), ids([10..25]));
+    assert_eq!(sorted(&run.finish().with_code(0).rows()), ids(10..25));
 }
 
 #[test]
@@ -469,7 +478,7 @@ fn a_second_member_goes_on_where_the_first_was_though_both_start_at_the_earliest
 
     assert!(!second.rows().is_empty(), "{}", second.stderr);
     let rows = [first.rows(), second.rows()].concat();
-    assert_eq!(sorted(&rows), ids([0..2000]));
+    assert_eq!(sorted(&rows), ids(0..2000));
 }
 
 /// Ends the thread of a scope that a failed test would otherwise wait for.
@@ -585,10 +594,10 @@ fn aborted_transactions_are_read_only_when_asked_for() {
         served.read(kafka, name, &source)
     };
 
-    assert_eq!(read("isolated", &[]), ids([5..10]));
+    assert_eq!(read("isolated", &[]), ids(5..10));
     for (level, expected) in [
-        ("read_committed", ids([5..10])),
-        ("read_uncommitted", ids([0..10])),
+        ("read_committed", ids(5..10)),
+        ("read_uncommitted", ids(0..10)),
     ] {
         let isolation = format!("isolation.level: {level}");
         assert_eq!(read(level, &[&isolation]), expected, "{level}");
@@ -614,10 +623,10 @@ fn an_open_transaction_does_not_keep_bounded_reading_from_its_end() {
     transactions.begin(&served, "open", 5..10);
 
     let source = ["topics: [open]", "stop.mode: latest"];
-    assert_eq!(served.read(kafka, "open", &source), ids([0..5]));
+    assert_eq!(served.read(kafka, "open", &source), ids(0..5));
 
     transactions.commit();
-    assert_eq!(served.read(kafka, "open", &source), ids([5..10]));
+    assert_eq!(served.read(kafka, "open", &source), ids(5..10));
 }
 
 #[test]
@@ -646,12 +655,12 @@ fn each_mode_stops_in_a_topic_that_ends_in_markers_of_transactions() {
                 &format!("marked-{offset}"),
                 &["stop.mode: specific-offsets", &offsets]
             ),
-            ids([0..10]),
+            ids(0..10),
             "{offset}"
         );
     }
     let latest = to("marked", &["stop.mode: latest"]);
-    assert_eq!(latest, ids([0..10]));
+    assert_eq!(latest, ids(0..10));
     assert_eq!(
         committed(kafka.brokers(), "weir-marked", "marked", 1),
         [Some(17)]
@@ -660,7 +669,7 @@ fn each_mode_stops_in_a_topic_that_ends_in_markers_of_transactions() {
         "marked",
         &["startup.mode: earliest", "stop.mode: group-offsets"],
     );
-    assert_eq!(group, ids([0..10]));
+    assert_eq!(group, ids(0..10));
     let time = to(
         "marked-time",
         &[
@@ -668,7 +677,7 @@ fn each_mode_stops_in_a_topic_that_ends_in_markers_of_transactions() {
             "stop.timestamp.ms: 2999-01-01T00:00:00Z",
         ],
     );
-    assert_eq!(time, ids([0..10]));
+    assert_eq!(time, ids(0..10));
 }
 
 #[test]
@@ -684,7 +693,7 @@ fn a_group_of_the_new_protocol_reads_commits_and_goes_on() {
         "stop.mode: latest",
     ];
 
-    assert_eq!(served.read(kafka, "kip-848", &source), ids([0..20]));
+    assert_eq!(served.read(kafka, "kip-848", &source), ids(0..20));
     assert_eq!(
         committed(kafka.brokers(), "weir-kip-848", "kip-848", 2),
         [Some(10), Some(10)]
@@ -693,7 +702,7 @@ fn a_group_of_the_new_protocol_reads_commits_and_goes_on() {
         kafka.brokers(),
         &orders::records("kip-848", served.id, 20..25),
     );
-    assert_eq!(served.read(kafka, "kip-848", &source), ids([20..25]));
+    assert_eq!(served.read(kafka, "kip-848", &source), ids(20..25));
 }
 
 #[test]
@@ -744,5 +753,5 @@ fn a_static_member_that_restarts_moves_nobody_elses_partitions() {
     }
     let (stays, restarted) = (stays.finish().with_code(0), restarted.finish().with_code(0));
     let rows = [stays.rows(), before.rows(), restarted.rows()].concat();
-    assert_eq!(sorted(&rows), ids([0..50]));
+    assert_eq!(sorted(&rows), ids(0..50));
 }
