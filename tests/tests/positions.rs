@@ -5,7 +5,10 @@ use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
+use futures_executor::block_on;
 use rdkafka::ClientConfig;
+use rdkafka::admin::{AdminClient, AdminOptions, NewPartitions};
+use rdkafka::client::DefaultClientContext;
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
 use serde_json::Value;
 use weir_tests::groups::{committed, ends};
@@ -448,21 +451,78 @@ fn a_topic_that_comes_later_is_read_from_its_beginning(broker: &dyn Broker) {
 }
 
 #[test]
-fn a_second_member_goes_on_where_the_first_was_though_both_start_at_the_earliest() {
+fn a_partition_that_comes_later_is_read_from_its_beginning() {
     let Some(kafka) = available(Kafka::shared()) else {
         return;
     };
     let served = Orders::start();
-    kafka.create_topic("halves", 4);
-    let produce = |numbers| {
-        produce(
-            kafka.brokers(),
-            &orders::records("halves", served.id, numbers),
-        );
+    served.tens(kafka, "grown", 1);
+    let source = [
+        "topics: [grown]",
+        "startup.mode: latest",
+        "partition.discovery.interval.ms: 1000",
+    ];
+    let project = Project::new();
+
+    let yaml = served.pipeline(kafka, "grown", &source);
+    let mut run = project.run(&yaml).env("WEIR_LOG", "info").start();
+    run.wait_for_stderr("1 partitions assigned");
+    add_partition(kafka, "grown");
+    let records = orders::records("grown", served.id, 10..20).into_iter();
+    let records: Vec<Record> = records.map(|record| record.partition(1)).collect();
+    produce(kafka.brokers(), &records);
+    run.wait_for_rows(10);
+    run.terminate();
+
+    assert_eq!(sorted(&run.finish().with_code(0).rows()), ids(10..20));
+}
+
+/// Gives a topic of one partition a second one.
+fn add_partition(kafka: &Kafka, topic: &str) {
+    let mut client = ClientConfig::new();
+    client.set("bootstrap.servers", kafka.brokers());
+    let admin: AdminClient<DefaultClientContext> = client.create().expect("an admin client");
+    let options = AdminOptions::new().operation_timeout(Some(PATIENCE));
+    let created = block_on(admin.create_partitions(&[NewPartitions::new(topic, 2)], &options));
+    for result in created.expect("the broker answers") {
+        result.expect("the partition is made");
+    }
+}
+
+#[test]
+fn a_second_member_goes_on_where_the_first_was_whatever_both_start_at() {
+    hand_over("handed", &["startup.mode: earliest"]);
+}
+
+#[test]
+fn a_second_member_goes_on_where_the_first_was_with_specific_offsets() {
+    let offsets = "startup.specific.offsets: { 0: 0, 1: 0, 2: 0, 3: 0 }";
+    hand_over("handed-to", &["startup.mode: specific-offsets", offsets]);
+}
+
+#[test]
+fn a_second_member_goes_on_where_the_first_was_when_all_give_up_everything() {
+    let strategy = "partition.assignment.strategy: range";
+    hand_over("handed-eager", &["startup.mode: earliest", strategy]);
+}
+
+#[test]
+fn a_second_member_goes_on_where_the_first_was_in_a_group_of_the_new_protocol() {
+    let protocol = "group.protocol: consumer";
+    hand_over("handed-848", &["startup.mode: earliest", protocol]);
+}
+
+/// A second member joins after a first one has read a topic, and each row comes once.
+fn hand_over(topic: &str, source: &[&str]) {
+    let Some(kafka) = available(Kafka::shared()) else {
+        return;
     };
+    let served = Orders::start();
+    kafka.create_topic(topic, 4);
+    let produce = |numbers| produce(kafka.brokers(), &orders::records(topic, served.id, numbers));
     produce(0..1000);
-    let source = ["topics: [halves]", "startup.mode: earliest"];
-    let yaml = served.pipeline(kafka, "halves", &source);
+    let topics = format!("topics: [{topic}]");
+    let yaml = served.pipeline(kafka, topic, &[&[topics.as_str()], source].concat());
     let (one, two) = (Project::new(), Project::new());
 
     let mut first = one.run(&yaml).env("WEIR_LOG", "info").start();
@@ -478,7 +538,7 @@ fn a_second_member_goes_on_where_the_first_was_though_both_start_at_the_earliest
 
     assert!(!second.rows().is_empty(), "{}", second.stderr);
     let rows = [first.rows(), second.rows()].concat();
-    assert_eq!(sorted(&rows), ids(0..2000));
+    assert_eq!(sorted(&rows), ids(0..2000), "{}", second.stderr);
 }
 
 /// Ends the thread of a scope that a failed test would otherwise wait for.
