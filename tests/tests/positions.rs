@@ -1,4 +1,5 @@
 //! What is read, and from where to where: topics, partitions, and the modes to start and stop.
+//! Long, because each key has its small cases here, which share helpers and one broker.
 
 use std::collections::BTreeSet;
 use std::ops::Range;
