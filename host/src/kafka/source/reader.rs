@@ -10,7 +10,7 @@ use rdkafka::topic_partition_list::Offset;
 use super::lists::list;
 use super::{Links, SourceError, SourcedBatch};
 use crate::batch::{MessageBatch, TopicPartition};
-use crate::config::{SourceConfig, StopAt};
+use crate::config::{SourceConfig, StopAt, Topics};
 use crate::kafka::LoggingContext;
 use crate::kafka::batching::{BatchLimits, Filling, MessageParts};
 use crate::kafka::native::{Event, EventQueue, Message};
@@ -75,7 +75,8 @@ impl Reader<'_> {
     pub(super) fn read(&mut self) -> Result<(), SourceError> {
         // Between a revocation and the assignment that follows it, having no partitions
         // does not mean to be through with them.
-        let mut assigned = false;
+        // Partitions that the pipeline file names are there from the start.
+        let mut assigned = matches!(self.config.topics, Topics::Partitions(_));
         while !self.links.stop.is_requested() {
             self.take_reports();
             let now = Instant::now();
@@ -232,6 +233,8 @@ impl Reader<'_> {
         }
         let source = partition.source.clone();
         let finished = partition.stop_at.is_some_and(|stop| offset >= stop);
+        // What lies beyond the bound was left out, and is not to be committed.
+        let offset = partition.stop_at.map_or(offset, |stop| offset.min(stop));
         self.offsets.skipped_to(&source, offset);
         self.links
             .progress
@@ -253,10 +256,16 @@ impl Reader<'_> {
         }
         if !partition.finished {
             partition.finished = true;
-            let only = list([(&partition.source, Offset::Invalid)]);
-            if let Err(error) = self.consumer.pause(&only) {
-                tracing::debug!("pausing {}, which is through: {error}", partition.source);
-            }
+            let source = partition.source.clone();
+            self.stop_fetching(&source);
+        }
+    }
+
+    /// Pauses a partition that is through.
+    pub(super) fn stop_fetching(&self, source: &TopicPartition) {
+        let only = list([(source, Offset::Invalid)]);
+        if let Err(error) = self.consumer.pause(&only) {
+            tracing::debug!("pausing {source}, which is through: {error}");
         }
     }
 

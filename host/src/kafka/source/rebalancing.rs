@@ -50,12 +50,16 @@ impl Reader<'_> {
                     end: position.stop_at,
                 },
             );
+            let finished = position.stop_at.is_some_and(|stop| position.start >= stop);
+            if finished {
+                self.stop_fetching(&source);
+            }
             self.partitions.push(Partition {
                 filling: Filling::new(source.clone()),
                 source,
                 assignment: self.assignments,
                 stop_at: position.stop_at,
-                finished: position.stop_at.is_some_and(|stop| position.start >= stop),
+                finished,
             });
         }
         tracing::info!("{} partitions assigned", self.partitions.len());
