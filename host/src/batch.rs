@@ -332,30 +332,6 @@ impl BatchBuilder {
     }
 }
 
-/// Appends a value. Keys and headers are short, and a copy of a length that is known when this
-/// is compiled takes no call: a value of 8 to 16 bytes is its first 8, cut, and its last 8.
-#[inline]
-fn append(bytes: &mut Vec<u8>, value: &[u8]) {
-    match value.len() {
-        17..=32 => append_twice::<16>(bytes, value),
-        8..=16 => append_twice::<8>(bytes, value),
-        4..=7 => append_twice::<4>(bytes, value),
-        _ => bytes.extend_from_slice(value),
-    }
-}
-
-/// Appends a value of `N` to `2 * N` bytes.
-#[inline(always)]
-fn append_twice<const N: usize>(bytes: &mut Vec<u8>, value: &[u8]) {
-    let (Some(first), Some(last)) = (value.first_chunk::<N>(), value.last_chunk::<N>()) else {
-        return bytes.extend_from_slice(value);
-    };
-    let rest = bytes.len() + value.len() - N;
-    bytes.extend_from_slice(first);
-    bytes.truncate(rest);
-    bytes.extend_from_slice(last);
-}
-
 #[derive(Debug)]
 struct ColumnBuilder {
     offsets: Vec<u32>,
@@ -385,7 +361,7 @@ impl ColumnBuilder {
     )]
     fn push(&mut self, value: Option<&[u8]>) {
         match value {
-            Some(value) => append(&mut self.bytes, value),
+            Some(value) => self.bytes.extend_from_slice(value),
             None => self.nulls.push(self.offsets.len() as u32 - 1),
         }
         self.offsets.push(self.bytes.len() as u32);
@@ -465,18 +441,6 @@ mod tests {
         );
         assert_eq!(h.names.get(2), b"\xff");
         assert_eq!(h.values.get(2), Some(&b""[..]));
-    }
-
-    #[test]
-    fn values_of_every_length_are_appended_whole() {
-        let value: Vec<u8> = (0..=255).collect();
-        let mut bytes = Vec::new();
-        let mut expected = Vec::new();
-        for len in (0..70).chain([200, 256]) {
-            append(&mut bytes, &value[..len]);
-            expected.extend_from_slice(&value[..len]);
-            assert_eq!(bytes, expected, "{len}");
-        }
     }
 
     #[test]
