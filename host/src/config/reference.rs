@@ -15,7 +15,9 @@ folder of the file. A value may hold `${env:NAME}`, `${file:PATH}` or `${dir:PAT
 mistake at once, with its line and the nearest valid name.
 
 This page is made of the table of keys in `host/src/config/keys/`; to make it anew:
-`WEIR_BLESS=1 cargo test -p weir-host reference`. `weir keys` lists the same.
+`WEIR_BLESS=1 cargo test -p weir-host reference`. `weir keys` lists the same. Editors complete and check keys by
+[pipeline-file.schema.json](pipeline-file.schema.json), with a first line such as
+`# yaml-language-server: $schema=pipeline-file.schema.json`.
 
 "
     .to_owned();
@@ -207,16 +209,25 @@ fn cell(text: &str) -> String {
 mod tests {
     use std::path::Path;
 
+    use super::*;
+
     #[test]
-    fn reference_page_is_what_the_table_says() {
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/pipeline-file.md");
-        if std::env::var_os("WEIR_BLESS").is_some() {
-            std::fs::write(&path, super::page()).unwrap();
+    fn the_page_and_the_schema_are_what_the_table_says() {
+        let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs");
+        let schema = format!("{:#}\n", json_schema(&KEYS));
+        for (name, expected) in [
+            ("pipeline-file.md", page()),
+            ("pipeline-file.schema.json", schema),
+        ] {
+            let path = docs.join(name);
+            if std::env::var_os("WEIR_BLESS").is_some() {
+                std::fs::write(&path, &expected).unwrap();
+            }
+            let written = std::fs::read_to_string(&path).unwrap_or_default();
+            assert!(
+                written == expected,
+                "docs/{name} is not what the table says: WEIR_BLESS=1 cargo test -p weir-host reference"
+            );
         }
-        let written = std::fs::read_to_string(&path).unwrap_or_default();
-        assert!(
-            written == super::page(),
-            "docs/pipeline-file.md is not what the table says: WEIR_BLESS=1 cargo test -p weir-host reference"
-        );
     }
 }

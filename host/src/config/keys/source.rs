@@ -33,7 +33,8 @@ pub(in crate::config) static PARTITIONS: Key = Key::new(
     Kind::Partitions,
     "Reads these partitions, whatever others of the group read: a map from topics to lists of \
      partitions and ranges, such as `{ orders: [0, 4-7] }`. Offsets are committed under \
-     `source.group.id` all the same.",
+     `source.group.id`, which must have no members: brokers take no offsets from outside such a \
+     group.",
 );
 
 pub(in crate::config) static DISCOVERY_INTERVAL: Key = Key::integer(
