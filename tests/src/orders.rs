@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use crate::avro;
 use crate::records::Record;
+use crate::registry::{NewSchema, Registry};
 
 /// The writer schema.
 pub const SCHEMA: &str = r#"{
@@ -23,6 +24,14 @@ pub const SCHEMA: &str = r#"{
 
 /// Milliseconds of 2023-11-14T22:13:20Z.
 const START_MS: i64 = 1_700_000_000_000;
+
+/// A registry that has the schema of the values of topic `orders`, and its id.
+#[must_use]
+pub fn registry() -> (Registry, u32) {
+    let registry = Registry::start();
+    let id = registry.register("orders-value", NewSchema::avro(SCHEMA));
+    (registry, id)
+}
 
 /// The n-th order in Confluent's wire format. All that it has follows from `n`.
 ///

@@ -6,7 +6,7 @@ use serde_json::Value;
 use weir_tests::groups::committed;
 use weir_tests::mock::Mock;
 use weir_tests::records::{Record, produce};
-use weir_tests::registry::{Fault, NewSchema, Registry};
+use weir_tests::registry::{Fault, Registry};
 use weir_tests::weir::{Finished, Project};
 use weir_tests::{Broker as _, orders};
 
@@ -20,8 +20,7 @@ struct Peers {
 impl Peers {
     fn start() -> Self {
         let mock = Mock::start();
-        let registry = Registry::start();
-        let schema_id = registry.register("orders-value", NewSchema::avro(orders::SCHEMA));
+        let (registry, schema_id) = orders::registry();
         mock.create_topic("orders", 1);
         Self {
             mock,

@@ -15,7 +15,7 @@ use serde_json::Value;
 use weir_tests::groups::{committed, ends};
 use weir_tests::kafka::Kafka;
 use weir_tests::records::{Record, produce};
-use weir_tests::registry::{NewSchema, Registry};
+use weir_tests::registry::Registry;
 use weir_tests::weir::{Project, Running};
 use weir_tests::{Broker, available, on_both_brokers, orders};
 
@@ -46,8 +46,7 @@ struct Orders {
 
 impl Orders {
     fn start() -> Self {
-        let registry = Registry::start();
-        let id = registry.register("orders-value", NewSchema::avro(orders::SCHEMA));
+        let (registry, id) = orders::registry();
         Self { registry, id }
     }
 

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use weir_tests::groups::{committed, ends};
 use weir_tests::mock::Mock;
 use weir_tests::records::{Reader, Record, produce};
-use weir_tests::registry::{NewSchema, Registry};
+use weir_tests::registry::NewSchema;
 use weir_tests::weir::Project;
 use weir_tests::{Broker, avro, on_both_brokers, orders};
 
@@ -43,18 +43,12 @@ source:
     )
 }
 
-fn registry_with_orders() -> (Registry, u32) {
-    let registry = Registry::start();
-    let id = registry.register("orders-value", NewSchema::avro(orders::SCHEMA));
-    (registry, id)
-}
-
 fn orders_in(range: std::ops::Range<i64>) -> Vec<Value> {
     range.map(orders::row).collect()
 }
 
 fn a_topic_comes_out_once_and_is_committed(broker: &dyn Broker) {
-    let (registry, id) = registry_with_orders();
+    let (registry, id) = orders::registry();
     broker.create_topic("once", 3);
     produce(broker.brokers(), &orders::records("once", id, 0..500));
     let yaml = pipeline(
@@ -91,7 +85,7 @@ fn a_topic_comes_out_once_and_is_committed(broker: &dyn Broker) {
 }
 
 fn a_pattern_matches_whole_names(broker: &dyn Broker) {
-    let (registry, id) = registry_with_orders();
+    let (registry, id) = orders::registry();
     let topics = ["shop-eu", "shop-us", "shop-us-dlq", "my-shop-us"];
     for (topic, n) in topics.into_iter().zip(0..) {
         broker.create_topic(topic, 1);
@@ -109,7 +103,7 @@ fn a_pattern_matches_whole_names(broker: &dyn Broker) {
 }
 
 fn rows_go_to_another_topic_as_json(broker: &dyn Broker) {
-    let (registry, id) = registry_with_orders();
+    let (registry, id) = orders::registry();
     broker.create_topic("copy-in", 1);
     broker.create_topic("copy-out", 1);
     let records: Vec<Record> = (0..100)
@@ -143,7 +137,7 @@ fn rows_go_to_another_topic_as_json(broker: &dyn Broker) {
 }
 
 fn tombstones_move_the_offset_and_have_no_row(broker: &dyn Broker) {
-    let (registry, id) = registry_with_orders();
+    let (registry, id) = orders::registry();
     broker.create_topic("gone", 1);
     let order = |n| Record::new("gone").value(orders::framed(id, n));
     produce(
@@ -177,7 +171,7 @@ fn two_writer_schemas_keep_the_order_of_their_messages(broker: &dyn Broker) {
     use apache_avro::{Schema, types::Value as Avro};
     const CLICK: &str =
         r#"{"type":"record","name":"Click","fields":[{"name":"page","type":"string"}]}"#;
-    let (registry, order_id) = registry_with_orders();
+    let (registry, order_id) = orders::registry();
     let click_id = registry.register("clicks-value", NewSchema::avro(CLICK));
     let click_schema = Schema::parse_str(CLICK).expect("Avro");
     broker.create_topic("mixed", 1);
@@ -206,7 +200,7 @@ fn two_writer_schemas_keep_the_order_of_their_messages(broker: &dyn Broker) {
 }
 
 fn an_interceptor_drops_by_header(broker: &dyn Broker) {
-    let (registry, id) = registry_with_orders();
+    let (registry, id) = orders::registry();
     broker.create_topic("loadtest", 1);
     let records = orders::records("loadtest", id, 0..40).into_iter().zip(0..);
     let records = records.map(|(record, n)| match n % 4 {
@@ -258,7 +252,7 @@ fn schemas_come_from_files_where_there_is_no_registry() {
 #[test]
 fn files_hold_the_rows_in_each_format() {
     let mock = Mock::start();
-    let (registry, id) = registry_with_orders();
+    let (registry, id) = orders::registry();
     mock.create_topic("lake", 1);
     produce(mock.brokers(), &orders::records("lake", id, 0..250));
 
@@ -360,7 +354,7 @@ fn without_zone(batch: &RecordBatch, name: &str) -> RecordBatch {
 }
 
 fn a_rate_limit_is_changed_while_it_runs(broker: &dyn Broker) {
-    let (registry, id) = registry_with_orders();
+    let (registry, id) = orders::registry();
     broker.create_topic("limited", 1);
     produce(broker.brokers(), &orders::records("limited", id, 0..300));
     let yaml = |limit: &str| {

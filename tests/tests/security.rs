@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use weir_tests::kafka::{Acl, Client, Listener, Mechanism, Operation, Resource, SecureKafka, User};
 use weir_tests::records::{Reader, produce};
-use weir_tests::registry::{NewSchema, Registry};
 use weir_tests::weir::{Finished, Project};
 use weir_tests::{available, orders};
 
@@ -14,8 +13,7 @@ const SOON: Duration = Duration::from_secs(20);
 
 /// Copies the ten orders of a topic to another, both through `client`.
 fn copy(kafka: &SecureKafka, name: &str, client: &Client, environment: &[(&str, String)]) {
-    let registry = Registry::start();
-    let id = registry.register("orders-value", NewSchema::avro(orders::SCHEMA));
+    let (registry, id) = orders::registry();
     let (from, to) = (format!("{name}-in"), format!("{name}-out"));
     let admin = kafka.kafka();
     admin.create_topic(&from, 2);
@@ -146,8 +144,7 @@ fn tokens_are_renewed_while_nothing_flows() {
             resource,
         });
     }
-    let registry = Registry::start();
-    let id = registry.register("orders-value", NewSchema::avro(orders::SCHEMA));
+    let (registry, id) = orders::registry();
     kafka.kafka().create_topic("renewed", 1);
     let yaml = format!(
         "source:\n{}  topics: [renewed]\n  group.id: renewed\nschema.registry.url: {}\n\

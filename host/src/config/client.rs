@@ -56,6 +56,11 @@ impl ClientProperties {
         self.0.get(name).map(|property| property.value.as_str())
     }
 
+    /// A value that is a number.
+    pub(super) fn number(&self, name: &str) -> Option<u64> {
+        self.get(name)?.parse().ok()
+    }
+
     /// All of them, by name.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &Property)> {
         self.0

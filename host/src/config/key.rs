@@ -205,32 +205,19 @@ impl Key {
     /// Adds names to a choice that are known and refused.
     pub(super) const fn not_yet(
         mut self,
-        later: &'static [&'static str],
-        note: &'static str,
+        names: &'static [&'static str],
+        instead: &'static str,
     ) -> Self {
-        if let Kind::Choice { names, also, .. } = self.kind {
-            self.kind = Kind::Choice {
-                names,
-                also,
-                later,
-                note,
-            };
+        if let Kind::Choice { later, note, .. } = &mut self.kind {
+            (*later, *note) = (names, instead);
         }
         self
     }
 
     /// Adds other names for values of a choice.
-    pub(super) const fn also(mut self, also: &'static [(&'static str, &'static str)]) -> Self {
-        if let Kind::Choice {
-            names, later, note, ..
-        } = self.kind
-        {
-            self.kind = Kind::Choice {
-                names,
-                also,
-                later,
-                note,
-            };
+    pub(super) const fn also(mut self, names: &'static [(&'static str, &'static str)]) -> Self {
+        if let Kind::Choice { also, .. } = &mut self.kind {
+            *also = names;
         }
         self
     }

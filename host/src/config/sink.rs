@@ -249,12 +249,12 @@ fn kafka(
         .any(|key| is_security(key.name.trim_start_matches(CONNECTION.prefix)));
     if same_cluster && !own_security {
         client.retain(|name, _| !is_security(name));
-        inherit(&mut client, source);
+        inherit(&mut client, source, |_, name, _| is_security(name));
     } else {
         security::read(reader, &CONNECTION, &mut client);
     }
     if same_cluster {
-        inherit_sockets(&mut client, source);
+        inherit(&mut client, source, is_shared_connection);
     }
     check_producer(reader, &client);
     if let Some(topic) = &topic
@@ -276,10 +276,14 @@ fn kafka(
     }
 }
 
-/// The source's brokers and its way of authenticating.
-fn inherit(client: &mut ClientProperties, source: &SourceConfig) {
+/// Takes over those properties of the source that are `wanted`.
+fn inherit(
+    client: &mut ClientProperties,
+    source: &SourceConfig,
+    wanted: impl Fn(&ClientProperties, &str, &Property) -> bool,
+) {
     for (name, property) in source.client.iter() {
-        if is_security(name) {
+        if wanted(client, name, property) {
             let mut property = property.clone();
             property.origin = Origin::Source;
             client.insert(name, property);
@@ -287,24 +291,17 @@ fn inherit(client: &mut ClientProperties, source: &SourceConfig) {
     }
 }
 
-/// What the source has been given for its connections, where the sink has nothing of its own.
-fn inherit_sockets(client: &mut ClientProperties, source: &SourceConfig) {
-    for (name, property) in source.client.iter() {
-        let is_connection = connection::source::ALL
-            .iter()
-            .any(|key| key.librdkafka == Some(name));
-        let has_own = client.property(name).is_some_and(Property::is_given);
-        if name == "bootstrap.servers" || is_connection && property.is_given() && !has_own {
-            let mut property = property.clone();
-            property.origin = Origin::Source;
-            client.insert(name, property);
-        }
-    }
+/// Whether the source was given this for its connections, and the sink nothing of its own.
+fn is_shared_connection(client: &ClientProperties, name: &str, property: &Property) -> bool {
+    let is_connection = connection::source::ALL
+        .iter()
+        .any(|key| key.librdkafka == Some(name));
+    let has_own = client.property(name).is_some_and(Property::is_given);
+    name == "bootstrap.servers" || is_connection && property.is_given() && !has_own
 }
 
 /// What idempotence needs (KIP-98), and what librdkafka refuses.
 fn check_producer(reader: &mut Reader<'_>, client: &ClientProperties) {
-    let number = |name| client.get(name).and_then(|text| text.parse::<u64>().ok());
     if client.get("enable.idempotence") == Some("true") {
         let mut needs = |key, right: bool, what: &str| {
             if !right {
@@ -320,17 +317,17 @@ fn check_producer(reader: &mut Reader<'_>, client: &ClientProperties) {
             client.get("request.required.acks") == Some("all"),
             "`acks: all`",
         );
-        let in_flight = number("max.in.flight.requests.per.connection");
+        let in_flight = client.number("max.in.flight.requests.per.connection");
         needs(&kafka_sink::IN_FLIGHT, in_flight <= Some(5), "at most 5");
         needs(
             &kafka_sink::RETRIES,
-            number("message.send.max.retries") >= Some(1),
+            client.number("message.send.max.retries") >= Some(1),
             "retries",
         );
     }
     if let (Some(timeout @ 1..), Some(linger)) = (
-        number("message.timeout.ms"),
-        number("queue.buffering.max.ms"),
+        client.number("message.timeout.ms"),
+        client.number("queue.buffering.max.ms"),
     ) && timeout < linger
     {
         let message = format!(
@@ -343,7 +340,9 @@ fn check_producer(reader: &mut Reader<'_>, client: &ClientProperties) {
         Some("lz4") => 12,
         _ => 0,
     };
-    if number("compression.level").is_some_and(|level| level > most)
+    if client
+        .number("compression.level")
+        .is_some_and(|level| level > most)
         && reader.given(&kafka_sink::COMPRESSION_LEVEL).is_some()
     {
         let codec = client.get("compression.codec").unwrap_or("none");

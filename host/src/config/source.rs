@@ -252,12 +252,9 @@ pub(super) fn read(reader: &mut Reader<'_>, pipeline: &str) -> SourceConfig {
             client.set_by_weir(property, value);
         }
     }
-    let millis = |name| client.get(name).and_then(|text| text.parse().ok());
     SourceConfig {
         topics,
-        discovery_interval: Duration::from_millis(
-            millis("topic.metadata.refresh.interval.ms").unwrap_or(30_000),
-        ),
+        discovery_interval: reader.millis(&keys::DISCOVERY_INTERVAL),
         start,
         stop,
         batch_max_rows: reader.integer(&keys::BATCH_MAX_ROWS),
@@ -266,7 +263,7 @@ pub(super) fn read(reader: &mut Reader<'_>, pipeline: &str) -> SourceConfig {
         commit_interval: reader.millis(&keys::COMMIT_INTERVAL),
         rate_limit: rate_limit(reader),
         group_id,
-        session_timeout: Duration::from_millis(millis("session.timeout.ms").unwrap_or(45_000)),
+        session_timeout: reader.millis(&consumer::SESSION_TIMEOUT),
         client,
     }
 }
@@ -407,8 +404,7 @@ fn smaller(
     (low_key, low): (&'static Key, &str),
     (high_key, high): (&'static Key, &str),
 ) {
-    let number = |name| client.get(name).and_then(|text| text.parse::<u64>().ok());
-    let (Some(low_value), Some(high_value)) = (number(low), number(high)) else {
+    let (Some(low_value), Some(high_value)) = (client.number(low), client.number(high)) else {
         return;
     };
     if low_value > high_value {
@@ -426,9 +422,10 @@ fn smaller(
 /// librdkafka refuses a fetch that may outlast its connection's timeout, and needs a
 /// second between the two.
 fn check_fetch_wait(reader: &mut Reader<'_>, client: &ClientProperties) {
-    let number = |name| client.get(name).and_then(|text| text.parse::<u64>().ok());
-    let (Some(wait), Some(timeout)) = (number("fetch.wait.max.ms"), number("socket.timeout.ms"))
-    else {
+    let (Some(wait), Some(timeout)) = (
+        client.number("fetch.wait.max.ms"),
+        client.number("socket.timeout.ms"),
+    ) else {
         return;
     };
     if wait + 1_000 > timeout {

@@ -9,7 +9,7 @@ mod signals;
 use std::collections::BTreeSet;
 
 use serde_json::Value;
-use weir_tests::registry::{NewSchema, Registry};
+use weir_tests::registry::Registry;
 use weir_tests::{Broker, orders};
 
 /// A registry that has the schema of orders, and its id.
@@ -20,8 +20,7 @@ struct Orders {
 
 impl Orders {
     fn start() -> Self {
-        let registry = Registry::start();
-        let id = registry.register("orders-value", NewSchema::avro(orders::SCHEMA));
+        let (registry, id) = orders::registry();
         Self { registry, id }
     }
 
