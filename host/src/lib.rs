@@ -61,6 +61,7 @@ pub mod rows;
 pub mod sink;
 pub mod pipeline;
 pub mod progress;
+pub mod metrics;
 pub mod stop;
 pub mod demo;
 pub mod bench;

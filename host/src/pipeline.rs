@@ -20,7 +20,8 @@ use crossbeam_channel::{Sender, bounded};
 
 use crate::batch::TopicPartition;
 use crate::config::{PipelineConfig, RateLimit, Tolerance};
-use crate::kafka::{Links, SourceError, run_source};
+use crate::kafka::{LatestStatistics, Links, SourceError, run_source};
+use crate::metrics::{Figures, PluginFigures};
 use crate::plugin::{ConsumerInterceptor, Deserializer, Limits, OpenError, Plugin};
 use crate::progress::Progress;
 use crate::rows::{MetadataColumns, MetadataError, Rows};
@@ -99,6 +100,8 @@ pub struct Running {
     progress: Arc<Progress>,
     failure: Failure,
     rate_limits: Sender<RateLimit>,
+    plugins: Vec<PluginFigures>,
+    clients: Vec<(&'static str, LatestStatistics)>,
     source: JoinHandle<Result<(), SourceError>>,
     others: Vec<(&'static str, JoinHandle<()>)>,
 }
@@ -158,6 +161,19 @@ pub fn start(config: &PipelineConfig, parts: Parts) -> Result<Running, PipelineE
         stages.push(open(&parts.plugins, &parts.schemas, metadata)?);
     }
 
+    let plugins = stages.iter().enumerate();
+    let plugins = plugins
+        .flat_map(|(worker, stages)| stages.figures(worker))
+        .collect();
+    let statistics = LatestStatistics::default();
+    let mut clients = vec![("source", statistics.clone())];
+    clients.extend(
+        parts
+            .sink
+            .statistics()
+            .map(|statistics| ("sink", statistics)),
+    );
+
     let (delivered_in, delivered) = crossbeam_channel::unbounded();
     let (rows_in, rows) = bounded(CHANNEL_BATCHES);
     let mut batches = Vec::with_capacity(stages.len());
@@ -194,6 +210,7 @@ pub fn start(config: &PipelineConfig, parts: Parts) -> Result<Running, PipelineE
         delivered,
         stop: stop.clone(),
         progress: Arc::clone(&progress),
+        statistics,
     };
     let source_config = config.source.clone();
     let source = spawn("weir-source", move || run_source(&source_config, links));
@@ -202,6 +219,8 @@ pub fn start(config: &PipelineConfig, parts: Parts) -> Result<Running, PipelineE
         progress,
         failure,
         rate_limits,
+        plugins,
+        clients,
         source,
         others,
     })
@@ -252,6 +271,16 @@ impl Running {
     #[must_use]
     pub fn progress(&self) -> Arc<Progress> {
         Arc::clone(&self.progress)
+    }
+
+    /// What it counts.
+    #[must_use]
+    pub fn figures(&self) -> Figures {
+        Figures {
+            progress: self.progress(),
+            plugins: self.plugins.clone(),
+            clients: self.clients.clone(),
+        }
     }
 
     /// Whether it has ended.

@@ -56,6 +56,7 @@ pub static SECTIONS: &[Section] = &[
         "How rows become messages.",
     ),
     section("errors", "What happens to records that cannot be decoded."),
+    section("metrics", "Figures for Prometheus."),
 ];
 
 /// Every key, in the order of the reference page.

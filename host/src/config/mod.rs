@@ -102,6 +102,8 @@ pub struct PipelineConfig {
     pub errors: ErrorsConfig,
     /// What a crash may do to records.
     pub delivery_guarantee: DeliveryGuarantee,
+    /// Where to answer for figures, as host:port.
+    pub metrics_listen: Option<String>,
 }
 
 /// What makes rows of messages.
@@ -264,7 +266,22 @@ fn read(reader: &mut Reader<'_>, path: &Path) -> Option<PipelineConfig> {
             tolerance: tolerance?,
         },
         delivery_guarantee: delivery_guarantee?,
+        metrics_listen: metrics_listen(reader),
     })
+}
+
+fn metrics_listen(reader: &mut Reader<'_>) -> Option<String> {
+    let key = &keys::pipeline::METRICS_LISTEN;
+    let given = reader.text(key)?;
+    let port = given.value.rsplit_once(':');
+    if !port.is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok()) {
+        let message = format!(
+            "`{}` is not host:port: write for example 127.0.0.1:9464",
+            given.shown
+        );
+        reader.invalid(key, given.span, message);
+    }
+    Some(given.value)
 }
 
 fn place(error: &ConfigError) -> (usize, usize) {

@@ -23,6 +23,7 @@ use super::batching::BatchLimits;
 use super::native::EventQueue;
 use super::offsets::{Delivered, Offsets};
 use super::rate::Limiter;
+use super::statistics::LatestStatistics;
 use super::{LoggingContext, client_config};
 use crate::batch::{MessageBatch, TopicPartition};
 use crate::config::{RateLimit, SourceConfig};
@@ -113,6 +114,7 @@ pub(crate) struct Links {
     pub(crate) rate_limits: Receiver<RateLimit>,
     pub(crate) stop: Stop,
     pub(crate) progress: Arc<Progress>,
+    pub(crate) statistics: LatestStatistics,
 }
 
 /// Reads until the end of what was asked for, or until asked to stop; then waits for the

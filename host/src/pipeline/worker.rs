@@ -8,6 +8,7 @@ use crossbeam_channel::{Receiver, Sender};
 use super::{Failure, PipelineError, SinkItem};
 use crate::batch::{MessageBatch, TopicPartition};
 use crate::kafka::{Delivered, SourceItem, SourcedBatch};
+use crate::metrics::PluginFigures;
 use crate::plugin::{BatchStop, ConsumerInterceptor, Deserializer, MessageError};
 use crate::progress::Progress;
 use crate::rows::{MetadataColumns, Rows};
@@ -157,6 +158,20 @@ impl Retrying {
 }
 
 impl Stages {
+    /// What each plug-in counts.
+    pub(super) fn figures(&self, worker: usize) -> Vec<PluginFigures> {
+        let interceptors = self.interceptors.iter();
+        let interceptors = interceptors.map(|i| (i.name(), i.metrics()));
+        let deserializer = (self.deserializer.name(), self.deserializer.metrics());
+        let all = interceptors.chain([deserializer]);
+        all.map(|(plugin, metrics)| PluginFigures {
+            plugin: plugin.to_owned(),
+            worker,
+            metrics,
+        })
+        .collect()
+    }
+
     /// `None` when the pipeline is asked to stop before all plug-ins have answered.
     fn run(
         &mut self,

@@ -109,6 +109,11 @@ impl<K: Kind> Opened<K> {
         Ok(opened)
     }
 
+    /// The plug-in's own name.
+    pub(super) fn name(&self) -> &str {
+        &self.plugin.description().name
+    }
+
     pub(super) fn metrics(&self) -> PluginMetrics {
         self.rights.metrics.clone()
     }

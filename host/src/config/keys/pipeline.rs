@@ -44,10 +44,18 @@ pub(in crate::config) static DELIVERY_GUARANTEE: Key = Key::choice(
 )
 .or("at-least-once");
 
+pub(in crate::config) static METRICS_LISTEN: Key = Key::text(
+    "metrics.listen",
+    "Where to answer `GET /metrics` for Prometheus, as host:port, such as 127.0.0.1:9464. Whoever \
+     reaches it can read it: names of topics and plug-ins, and figures.",
+)
+.or_else("nowhere");
+
 pub(super) static ALL: &[&Key] = &[
     &NAME,
     &PROFILE,
     &ERRORS_TOLERANCE,
     &ERRORS_DLQ,
     &DELIVERY_GUARANTEE,
+    &METRICS_LISTEN,
 ];

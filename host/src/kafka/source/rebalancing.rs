@@ -48,6 +48,7 @@ impl Reader<'_> {
                     position: position.start,
                     delivered: position.start,
                     end: position.stop_at,
+                    log_end: None,
                 },
             );
             let finished = position.stop_at.is_some_and(|stop| position.start >= stop);
