@@ -63,6 +63,7 @@ pub mod pipeline;
 pub mod progress;
 pub mod metrics;
 pub mod stop;
+mod rate;
 pub mod demo;
 pub mod bench;
 pub mod cli;

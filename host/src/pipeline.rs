@@ -99,11 +99,27 @@ pub struct Running {
     stop: Stop,
     progress: Arc<Progress>,
     failure: Failure,
-    rate_limits: Sender<RateLimit>,
+    rate_limits: RateLimits,
     plugins: Vec<PluginFigures>,
     clients: Vec<(&'static str, LatestStatistics)>,
     source: JoinHandle<Result<(), SourceError>>,
     others: Vec<(&'static str, JoinHandle<()>)>,
+}
+
+/// Changes the limits of a pipeline while it runs.
+#[derive(Clone, Debug)]
+pub struct RateLimits {
+    source: Sender<RateLimit>,
+    sink: Sender<RateLimit>,
+}
+
+impl RateLimits {
+    /// Takes the limits of this configuration.
+    pub fn set(&self, config: &PipelineConfig) {
+        // What they were for may have ended meanwhile.
+        let _ = self.source.send(config.source.rate_limit);
+        let _ = self.sink.send(config.rate_limit);
+    }
 }
 
 /// What one worker does with rows: hands them to the sink in order.
@@ -115,6 +131,8 @@ pub(crate) enum SinkItem {
         delivered: crate::kafka::Delivered,
         /// Its rows.
         rows: Vec<Rows>,
+        /// Of the keys, values and headers of those messages.
+        bytes: usize,
     },
     /// Make durable what there is.
     Flush,
@@ -176,6 +194,10 @@ pub fn start(config: &PipelineConfig, parts: Parts) -> Result<Running, PipelineE
 
     let (delivered_in, delivered) = crossbeam_channel::unbounded();
     let (rows_in, rows) = bounded(CHANNEL_BATCHES);
+    let retrying = worker::Retrying {
+        stop: stop.clone(),
+        progress: Arc::clone(&progress),
+    };
     let mut batches = Vec::with_capacity(stages.len());
     let mut others = Vec::with_capacity(stages.len() + 1);
     for stages in stages {
@@ -186,16 +208,21 @@ pub fn start(config: &PipelineConfig, parts: Parts) -> Result<Running, PipelineE
             batches: taken,
             rows: rows_in.clone(),
             tolerate: config.errors.tolerance == Tolerance::All,
-            retrying: worker::Retrying {
-                stop: stop.clone(),
-                progress: Arc::clone(&progress),
-            },
+            retrying: retrying.clone(),
             failure: failure.clone(),
         };
         others.push(("worker", spawn("weir-worker", move || worker.run())));
     }
     drop(rows_in);
-    let delivery = delivery::Delivery::new(parts.sink, rows, delivered_in, Arc::clone(&progress));
+    let (sink_limits, new_sink_limits) = crossbeam_channel::unbounded();
+    let delivery = delivery::Delivery::new(
+        parts.sink,
+        rows,
+        delivered_in,
+        &retrying,
+        &config.rate_limit,
+        new_sink_limits,
+    );
     let (sink_failure, sink_stop) = (failure.clone(), stop.clone());
     let run_sink = move || {
         if let Err(error) = delivery.run() {
@@ -203,7 +230,7 @@ pub fn start(config: &PipelineConfig, parts: Parts) -> Result<Running, PipelineE
         }
     };
     others.push(("sink", spawn("weir-sink", run_sink)));
-    let (rate_limits, new_limits) = crossbeam_channel::unbounded();
+    let (source_limits, new_limits) = crossbeam_channel::unbounded();
     let links = Links {
         rate_limits: new_limits,
         batches,
@@ -218,7 +245,10 @@ pub fn start(config: &PipelineConfig, parts: Parts) -> Result<Running, PipelineE
         stop,
         progress,
         failure,
-        rate_limits,
+        rate_limits: RateLimits {
+            source: source_limits,
+            sink: sink_limits,
+        },
         plugins,
         clients,
         source,
@@ -261,9 +291,9 @@ impl Running {
         self.stop.clone()
     }
 
-    /// How to change the limits of what is read. A send fails once reading has ended.
+    /// How to change the limits of what is read and delivered.
     #[must_use]
-    pub fn rate_limits(&self) -> Sender<RateLimit> {
+    pub fn rate_limits(&self) -> RateLimits {
         self.rate_limits.clone()
     }
 

@@ -30,17 +30,17 @@ pub(super) fn run(file: &Path, workers: Option<usize>) -> Result<(), CliError> {
         metrics.serve(registry).map_err(CliError::failed)?;
     }
     let (path, rate_limits) = (file.to_owned(), running.rate_limits());
-    let mut reading = config.source.rate_limit;
+    let limits = |config: &PipelineConfig| (config.source.rate_limit, config.rate_limit);
+    let mut current = limits(&config);
     let reload = move || match PipelineConfig::load(&path, &wiring::env) {
-        Ok(config) if config.source.rate_limit == reading => show::note(&format!(
+        Ok(config) if limits(&config) == current => show::note(&format!(
             "{}: its rate limits are as before; anything else in it takes a new start",
             path.display()
         )),
         Ok(config) => {
-            reading = config.source.rate_limit;
+            current = limits(&config);
             show::note(&format!("{}: took its rate limits", path.display()));
-            // Reading may have ended meanwhile.
-            let _ = rate_limits.send(reading);
+            rate_limits.set(&config);
         }
         Err(errors) => show::error(&errors.to_string()),
     };

@@ -104,6 +104,8 @@ pub enum Unit {
     Level,
     /// Messages a second.
     MessagesPerSecond,
+    /// Rows a second.
+    RowsPerSecond,
     /// Bytes a second.
     BytesPerSecond,
 }
@@ -122,6 +124,7 @@ impl Unit {
             Self::Times => "times",
             Self::Level => "steps",
             Self::MessagesPerSecond => "messages a second",
+            Self::RowsPerSecond => "rows a second",
             Self::BytesPerSecond => "bytes a second",
         }
     }

@@ -102,6 +102,8 @@ pub struct PipelineConfig {
     pub errors: ErrorsConfig,
     /// What a crash may do to records.
     pub delivery_guarantee: DeliveryGuarantee,
+    /// How much may go to the sink.
+    pub rate_limit: RateLimit,
     /// Where to answer for figures, as host:port.
     pub metrics_listen: Option<String>,
 }
@@ -266,6 +268,14 @@ fn read(reader: &mut Reader<'_>, path: &Path) -> Option<PipelineConfig> {
             tolerance: tolerance?,
         },
         delivery_guarantee: delivery_guarantee?,
+        rate_limit: source::rate_limit(
+            reader,
+            [
+                &keys::pipeline::RATE_ROWS,
+                &keys::pipeline::RATE_BYTES,
+                &keys::pipeline::RATE_BURST,
+            ],
+        ),
         metrics_listen: metrics_listen(reader),
     })
 }

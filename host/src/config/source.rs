@@ -46,11 +46,11 @@ pub struct SourceConfig {
     pub client: ClientProperties,
 }
 
-/// The most that may be read in a second.
+/// The most that may be read, or delivered, in a second.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RateLimit {
-    /// Messages; `None` for no limit.
-    pub messages: Option<u64>,
+    /// Messages, or rows; `None` for no limit.
+    pub count: Option<u64>,
     /// Bytes of keys, values and headers; `None` for no limit.
     pub bytes: Option<u64>,
     /// What may be caught up on after a time in which the limit was not used up.
@@ -264,7 +264,10 @@ pub(super) fn read(reader: &mut Reader<'_>, pipeline: &str) -> SourceConfig {
         batch_max_bytes: reader.integer(&keys::BATCH_MAX_BYTES),
         batch_max_wait: reader.millis(&keys::BATCH_MAX_WAIT),
         commit_interval: reader.millis(&keys::COMMIT_INTERVAL),
-        rate_limit: rate_limit(reader),
+        rate_limit: rate_limit(
+            reader,
+            [&keys::RATE_MESSAGES, &keys::RATE_BYTES, &keys::RATE_BURST],
+        ),
         metadata_columns: metadata::read(reader),
         group_id,
         session_timeout: reader.millis(&consumer::SESSION_TIMEOUT),
@@ -272,12 +275,15 @@ pub(super) fn read(reader: &mut Reader<'_>, pipeline: &str) -> SourceConfig {
     }
 }
 
-fn rate_limit(reader: &mut Reader<'_>) -> RateLimit {
+pub(super) fn rate_limit(
+    reader: &mut Reader<'_>,
+    [count, bytes, burst]: [&'static Key; 3],
+) -> RateLimit {
     let mut given = |key| reader.given(key).map(|_| reader.integer(key));
     RateLimit {
-        messages: given(&keys::RATE_MESSAGES),
-        bytes: given(&keys::RATE_BYTES),
-        burst: reader.millis(&keys::RATE_BURST),
+        count: given(count),
+        bytes: given(bytes),
+        burst: reader.millis(burst),
     }
 }
 

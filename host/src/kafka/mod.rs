@@ -3,7 +3,6 @@
 mod batching;
 mod native;
 mod offsets;
-mod rate;
 mod source;
 mod statistics;
 

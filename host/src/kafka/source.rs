@@ -22,12 +22,12 @@ use self::reader::Reader;
 use super::batching::BatchLimits;
 use super::native::EventQueue;
 use super::offsets::{Delivered, Offsets};
-use super::rate::Limiter;
 use super::statistics::LatestStatistics;
 use super::{LoggingContext, client_config};
 use crate::batch::{MessageBatch, TopicPartition};
 use crate::config::{RateLimit, SourceConfig};
 use crate::progress::Progress;
+use crate::rate::Limiter;
 use crate::stop::Stop;
 
 /// Why reading has ended other than as asked.

@@ -7,9 +7,14 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 
 use super::SinkItem;
+use super::worker::Retrying;
+use crate::config::RateLimit;
 use crate::kafka::Delivered;
 use crate::progress::Progress;
+use crate::rate::{Limiter, Permit};
+use crate::rows::Rows;
 use crate::sink::{Sink, SinkError};
+use crate::stop::Stop;
 
 /// How often a sink without new rows may act on time.
 const LOOK: Duration = Duration::from_millis(50);
@@ -19,6 +24,10 @@ pub(super) struct Delivery {
     items: Receiver<SinkItem>,
     delivered: Sender<Delivered>,
     progress: Arc<Progress>,
+    stop: Stop,
+    limiter: Limiter,
+    /// New limits for what goes to the sink.
+    limits: Receiver<RateLimit>,
     pending: Pending,
 }
 
@@ -35,13 +44,18 @@ impl Delivery {
         sink: Box<dyn Sink>,
         items: Receiver<SinkItem>,
         delivered: Sender<Delivered>,
-        progress: Arc<Progress>,
+        retrying: &Retrying,
+        limit: &RateLimit,
+        limits: Receiver<RateLimit>,
     ) -> Self {
         Delivery {
             sink,
             items,
             delivered,
-            progress,
+            progress: Arc::clone(&retrying.progress),
+            stop: retrying.stop.clone(),
+            limiter: Limiter::new(limit, Instant::now()),
+            limits,
             pending: Pending::default(),
         }
     }
@@ -50,12 +64,16 @@ impl Delivery {
     pub(super) fn run(mut self) -> Result<(), SinkError> {
         loop {
             match self.items.recv_timeout(LOOK) {
-                Ok(SinkItem::Delivery { delivered, rows }) => {
-                    let mut count = 0;
+                Ok(SinkItem::Delivery {
+                    delivered,
+                    rows,
+                    bytes,
+                }) => {
+                    let count = rows.iter().map(Rows::len).sum();
+                    self.wait_for_permit(count, bytes)?;
                     for rows in &rows {
                         self.sink.write(rows)?;
                         self.pending.writes += 1;
-                        count += rows.len();
                     }
                     self.pending.push(count, delivered);
                 }
@@ -68,6 +86,27 @@ impl Delivery {
             }
             self.report()?;
         }
+    }
+
+    /// Waits until so much may go on. A pipeline that is asked to stop has no limits any more:
+    /// it delivers what is under way.
+    fn wait_for_permit(&mut self, rows: usize, bytes: usize) -> Result<(), SinkError> {
+        while !self.stop.is_requested() {
+            let now = Instant::now();
+            let wait = match self.limiter.take(rows, bytes, now) {
+                Permit::Granted => return Ok(()),
+                Permit::After(wait) => wait.min(LOOK),
+                Permit::Never => LOOK,
+            };
+            match self.limits.recv_timeout(wait) {
+                Ok(limit) => self.limiter = Limiter::new(&limit, Instant::now()),
+                Err(RecvTimeoutError::Timeout) => {}
+                // Nobody is left who could change them.
+                Err(RecvTimeoutError::Disconnected) => std::thread::sleep(wait),
+            }
+            self.report()?;
+        }
+        Ok(())
     }
 
     fn report(&mut self) -> Result<(), SinkError> {

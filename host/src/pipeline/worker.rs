@@ -102,11 +102,13 @@ impl Worker {
         Ok(Some(SinkItem::Delivery {
             delivered,
             rows: handled.rows,
+            bytes: batch.payload_bytes(),
         }))
     }
 }
 
 /// Tries again, for as long as the pipeline runs, what is not available for now.
+#[derive(Clone)]
 pub(super) struct Retrying {
     pub(super) stop: Stop,
     pub(super) progress: Arc<Progress>,

@@ -16,8 +16,8 @@ use crate::kafka::LoggingContext;
 use crate::kafka::batching::{BatchLimits, Filling, MessageParts};
 use crate::kafka::native::{Event, EventQueue, Message};
 use crate::kafka::offsets::Offsets;
-use crate::kafka::rate::Limiter;
 use crate::kafka::statistics::Statistics;
+use crate::rate::Limiter;
 
 /// How long one look at the event queue takes at most.
 pub(super) const POLL_MAX: Duration = Duration::from_millis(100);
