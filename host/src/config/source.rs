@@ -217,6 +217,9 @@ fn anchored(pattern: &str) -> Result<Regex, regex::Error> {
     Regex::new(&format!("^(?:{pattern})$"))
 }
 
+/// librdkafka's default of `message.max.bytes`.
+const MESSAGE_MAX_BYTES: u64 = 1_000_000;
+
 /// The connection keys of the source.
 pub(super) const CONNECTION: ConnectionKeys = ConnectionKeys {
     prefix: "source.",
@@ -239,6 +242,15 @@ pub(super) fn read(reader: &mut Reader<'_>, pipeline: &str) -> SourceConfig {
     security::read(reader, &CONNECTION, &mut client);
     check_group(reader, &mut client);
     check_fetch_wait(reader, &client);
+    // librdkafka refuses a fetch that is smaller than the messages which it would send.
+    if let Some(fetch) = client.number("fetch.max.bytes")
+        && fetch
+            < client
+                .number("message.max.bytes")
+                .unwrap_or(MESSAGE_MAX_BYTES)
+    {
+        client.set_by_weir("message.max.bytes", &fetch.to_string());
+    }
     let group_id = match client.get("group.id") {
         Some(given) => given.to_owned(),
         None => format!("weir-{pipeline}"),

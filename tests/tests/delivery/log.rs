@@ -73,7 +73,10 @@ fn while_it_waits(
     kafka.create_topic(topic, 1);
     produce(kafka.brokers(), &orders::records(topic, served.id, 0..10));
     let project = Project::new();
-    let yaml = served.pipeline(kafka, topic, "  topic.metadata.refresh.interval.ms: 1000\n");
+    // Little is fetched ahead, so that what happens to the log happens before it is read.
+    let source = "  topic.metadata.refresh.interval.ms: 1000\n  fetch.max.bytes: 1000\n  \
+                  max.partition.fetch.bytes: 1000\n  queued.min.messages: 1\n";
+    let yaml = served.pipeline(kafka, topic, source);
     let mut run = project.run(&yaml).start();
     assert_eq!(ids(&run.wait_for_rows(10)), (0..10).collect::<Vec<_>>());
     project.write(
@@ -99,8 +102,14 @@ fn what_is_deleted_under_a_reader_stops_it() {
     let served = Orders::start();
     let topic = "overtaken";
     let run = while_it_waits(kafka, &served, topic, || {
-        produce(kafka.brokers(), &orders::records(topic, served.id, 10..40));
-        delete_before(kafka, topic, 35);
+        for n in 10..40 {
+            // A batch of its own for each.
+            produce(
+                kafka.brokers(),
+                &orders::records(topic, served.id, n..n + 1),
+            );
+        }
+        delete_before(kafka, topic, 39);
     })
     .with_code(1);
     let expected = "messages were deleted before they were read, or the topic was made anew";
