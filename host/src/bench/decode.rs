@@ -16,7 +16,7 @@ use super::timing::{Way, measure};
 use super::{BenchError, Measurement};
 use crate::batch::{BatchBuilder, Capacity, MessageBatch, TopicPartition};
 use crate::plugin::{Deserializer, Limits, Plugin, PluginEngine};
-use crate::schemas::{Schema, SchemaError, SchemaSource, SchemaType};
+use crate::schemas::{Registered, Schema, SchemaError, SchemaSource, SchemaType};
 
 /// Messages in a batch.
 const ROWS: usize = 1_000;
@@ -187,8 +187,13 @@ impl SchemaSource for OneSchema {
         })
     }
 
-    fn latest(&self, _: &str) -> Result<Schema, SchemaError> {
-        self.by_id(ID)
+    fn latest(&self, _: &str) -> Result<Registered, SchemaError> {
+        Ok(Registered {
+            id: Some(ID),
+            guid: None,
+            version: None,
+            schema: SchemaSource::by_id(self, ID)?,
+        })
     }
 }
 

@@ -12,7 +12,7 @@ use super::{CliError, log, show, wiring};
 use crate::batch::{BatchBuilder, Capacity, TopicPartition};
 use crate::config::{Location, RegistryConfig, SchemaFile, SchemaName};
 use crate::plugin::{Deserializer, Limits, Plugin};
-use crate::schemas::{FileSource, RegistrySource, Schema, SchemaError, SchemaSource};
+use crate::schemas::{FileSource, Registered, RegistrySource, Schema, SchemaError, SchemaSource};
 use crate::sink::{Sink, SinkError, stdout};
 
 /// One request to a registry.
@@ -176,11 +176,12 @@ fn schemas(args: &DecodeArgs) -> Result<Arc<dyn SchemaSource>, CliError> {
             let text = format!("--registry: write {url} with http:// or https://");
             return Err(CliError::Config(text));
         }
-        return Ok(Arc::new(RegistrySource::new(&RegistryConfig {
-            url: url.clone(),
-            user_info: None,
+        let config = RegistryConfig {
             request_timeout: REGISTRY_TIMEOUT,
-        })));
+            ..RegistryConfig::new(url)
+        };
+        let source = RegistrySource::open(&config, None).map_err(CliError::failed)?;
+        return Ok(Arc::new(source));
     }
     if args.schema.is_empty() {
         return Ok(Arc::new(NoSchemas));
@@ -216,7 +217,7 @@ impl SchemaSource for NoSchemas {
         Err(SchemaError::Refused(message))
     }
 
-    fn latest(&self, subject: &str) -> Result<Schema, SchemaError> {
+    fn latest(&self, subject: &str) -> Result<Registered, SchemaError> {
         let message =
             format!("give it by --schema {subject}=FILE, or a registry by --registry URL");
         Err(SchemaError::Refused(message))

@@ -90,6 +90,8 @@ pub enum Unit {
     Kibibytes,
     /// Milliseconds.
     Milliseconds,
+    /// Seconds.
+    Seconds,
     /// Messages.
     Messages,
     /// Rows.
@@ -114,6 +116,7 @@ impl Unit {
             Self::Bytes => "bytes",
             Self::Kibibytes => "kibibytes",
             Self::Milliseconds => "milliseconds",
+            Self::Seconds => "seconds",
             Self::Messages => "messages",
             Self::Rows => "rows",
             Self::Requests => "requests",

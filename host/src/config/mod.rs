@@ -56,7 +56,10 @@ pub use moment::Moment;
 pub use offsets::PartitionOffsets;
 pub use plugin::{BUILT_IN, PluginConfig, PluginLimits, PluginRef, PluginRole};
 pub use profile::Profile;
-pub use schemas::{RegistryConfig, SCHEMA_EXTENSIONS, SchemaFile, SchemaName, SchemasConfig};
+pub use schemas::{
+    BearerSource, Declared, OauthConfig, Pem, RegistryAuth, RegistryConfig, RegistryTls, Retries,
+    SCHEMA_EXTENSIONS, SchemaFile, SchemaName, SchemasConfig,
+};
 pub use secret::Secret;
 pub use security::{HostNameCheck, SaslMechanism, SecurityProtocol};
 pub use sink::{
@@ -195,6 +198,10 @@ impl PipelineConfig {
             SchemasConfig::Files(files) => files.as_slice(),
             SchemasConfig::None | SchemasConfig::Registry(_) => &[],
         };
+        let registry = match &self.schemas {
+            SchemasConfig::Registry(registry) => Some(registry.files()),
+            SchemasConfig::None | SchemasConfig::Files(_) => None,
+        };
         let schemas = schemas
             .iter()
             .map(|file| ("schema.files", file.path.as_path(), &file.declared));
@@ -207,6 +214,7 @@ impl PipelineConfig {
         let mut errors: Vec<ConfigError> = plugins
             .chain(schemas)
             .chain(certificates)
+            .chain(registry.into_iter().flatten())
             .filter_map(|(key, path, declared)| {
                 let why = match fs::metadata(path) {
                     Ok(metadata) if metadata.is_file() => return None,

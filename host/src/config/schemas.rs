@@ -1,13 +1,16 @@
 //! `schema.registry` and `schema.files`: where plug-ins get schemas from.
 
+mod registry;
+
 use std::path::PathBuf;
-use std::time::Duration;
 
 use super::error::Location;
-use super::keys;
+use super::keys::schemas as keys;
 use super::reader::Reader;
-use super::secret::Secret;
-use super::url;
+
+pub use registry::{
+    BearerSource, Declared, OauthConfig, Pem, RegistryAuth, RegistryConfig, RegistryTls, Retries,
+};
 
 /// Where schemas come from.
 #[derive(Clone, Debug)]
@@ -15,20 +18,9 @@ pub enum SchemasConfig {
     /// Nowhere: the plug-ins need none.
     None,
     /// A schema registry.
-    Registry(RegistryConfig),
+    Registry(Box<RegistryConfig>),
     /// Files.
     Files(Vec<SchemaFile>),
-}
-
-/// A schema registry.
-#[derive(Clone, Debug)]
-pub struct RegistryConfig {
-    /// `http` or `https`, with no user, query or fragment; a path is a prefix.
-    pub url: String,
-    /// `user:password`.
-    pub user_info: Option<Secret>,
-    /// For one request as a whole.
-    pub request_timeout: Duration,
 }
 
 /// One schema in a file.
@@ -55,53 +47,28 @@ pub enum SchemaName {
 pub const SCHEMA_EXTENSIONS: [&str; 3] = ["avsc", "proto", "json"];
 
 pub(super) fn read(reader: &mut Reader<'_>) -> SchemasConfig {
-    let url = reader.given(&keys::plugins::REGISTRY_URL);
-    let files = reader.given(&keys::plugins::SCHEMA_FILES);
+    let url = reader.given(&keys::URL);
+    let files = reader.given(&keys::FILES);
     if url.is_some() && files.is_some() {
         reader.contradiction(
-            &keys::plugins::SCHEMA_FILES,
+            &keys::FILES,
             "given beside `schema.registry.url`: keep one of the two",
         );
     }
-    let registry = registry(reader);
-    if url.is_none() {
-        for key in [
-            &keys::plugins::REGISTRY_USER_INFO,
-            &keys::plugins::REGISTRY_TIMEOUT,
-        ] {
-            if reader.given(key).is_some() {
-                reader.contradiction(key, "needs `schema.registry.url`");
+    match (url, files) {
+        (Some(_), _) => SchemasConfig::Registry(Box::new(registry::read(reader))),
+        (None, files) => {
+            registry::refuse_without_url(reader);
+            match files {
+                Some(_) => SchemasConfig::Files(schema_files(reader)),
+                None => SchemasConfig::None,
             }
         }
-    }
-    match (url, files) {
-        (Some(_), _) => SchemasConfig::Registry(registry),
-        (None, Some(_)) => SchemasConfig::Files(schema_files(reader)),
-        (None, None) => SchemasConfig::None,
-    }
-}
-
-fn registry(reader: &mut Reader<'_>) -> RegistryConfig {
-    let credentials = "`schema.registry.basic.auth.user.info: user:password`";
-    let url = url::read(reader, &keys::plugins::REGISTRY_URL, credentials).unwrap_or_default();
-    let user_info = reader.secret(&keys::plugins::REGISTRY_USER_INFO);
-    if let Some(info) = &user_info {
-        let (user, _) = info.reveal().split_once(':').unwrap_or_default();
-        if user.is_empty() {
-            let span = reader.place(&keys::plugins::REGISTRY_USER_INFO);
-            let message = "not of the form user:password".to_owned();
-            reader.invalid(&keys::plugins::REGISTRY_USER_INFO, span, message);
-        }
-    }
-    RegistryConfig {
-        url,
-        user_info,
-        request_timeout: reader.millis(&keys::plugins::REGISTRY_TIMEOUT),
     }
 }
 
 fn schema_files(reader: &mut Reader<'_>) -> Vec<SchemaFile> {
-    let at = &keys::plugins::SCHEMA_FILES;
+    let at = &keys::FILES;
     let mut files = Vec::new();
     let entries = reader.map(at);
     if entries.is_empty() {

@@ -3,9 +3,9 @@
 use std::collections::HashMap;
 use std::fs::File;
 use std::io::{self, Read};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use super::{Schema, SchemaError, SchemaSource, SchemaType};
+use super::{Registered, Schema, SchemaError, SchemaSource, SchemaType, SourceError};
 use crate::config::{SchemaFile, SchemaName};
 
 /// The largest schema file, in bytes.
@@ -18,43 +18,25 @@ pub struct FileSource {
     schemas: HashMap<SchemaName, Schema>,
 }
 
-/// Why a schema file cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub enum FileSourceError {
-    /// It is not there, may not be read, or is not text: correct the path or the file.
-    #[error("cannot read {}: {source}", path.display())]
-    Read {
-        /// The file.
-        path: PathBuf,
-        /// The system's own error.
-        source: io::Error,
-    },
-    /// Its extension tells no language: rename it to end in `.avsc`, `.proto` or `.json`.
-    #[error("{} does not end in .avsc, .proto or .json", path.display())]
-    Extension {
-        /// The file.
-        path: PathBuf,
-    },
-    /// It ends in `.avsc` or `.json` and is not JSON: correct it.
-    #[error("{} is not JSON: {source}", path.display())]
-    Json {
-        /// The file.
-        path: PathBuf,
-        /// The parser's own error, with line and column.
-        source: serde_json::Error,
-    },
-}
-
 impl FileSource {
     /// Reads the files.
     ///
     /// # Errors
     /// The first file that cannot be used.
-    pub fn open(files: &[SchemaFile]) -> Result<Self, FileSourceError> {
+    pub fn open(files: &[SchemaFile]) -> Result<Self, SourceError> {
         let schemas = files
             .iter()
-            .map(|file| Ok((file.name.clone(), read_schema(&file.path)?)))
-            .collect::<Result<_, FileSourceError>>()?;
+            .map(|file| {
+                Ok((
+                    file.name.clone(),
+                    read_schema(&file.path).map_err(|message| SourceError {
+                        key: "schema.files",
+                        declared: Box::new(file.declared.clone()),
+                        message,
+                    })?,
+                ))
+            })
+            .collect::<Result<_, SourceError>>()?;
         Ok(Self { schemas })
     }
 
@@ -75,9 +57,14 @@ impl SchemaSource for FileSource {
         self.find(&SchemaName::Id(id), &format!("schema {id}"))
     }
 
-    fn latest(&self, subject: &str) -> Result<Schema, SchemaError> {
+    fn latest(&self, subject: &str) -> Result<Registered, SchemaError> {
         let name = SchemaName::Subject(subject.to_owned());
-        self.find(&name, &format!("the subject `{subject}`"))
+        Ok(Registered {
+            id: None,
+            guid: None,
+            version: None,
+            schema: self.find(&name, &format!("the subject `{subject}`"))?,
+        })
     }
 }
 
@@ -88,25 +75,22 @@ fn describe(name: &SchemaName) -> String {
     }
 }
 
-fn read_schema(path: &Path) -> Result<Schema, FileSourceError> {
+fn read_schema(path: &Path) -> Result<Schema, String> {
     let schema_type = match path.extension().and_then(|extension| extension.to_str()) {
         Some("avsc") => SchemaType::Avro,
         Some("proto") => SchemaType::Protobuf,
         Some("json") => SchemaType::Json,
         _ => {
-            let path = path.to_owned();
-            return Err(FileSourceError::Extension { path });
+            return Err(format!(
+                "{} does not end in .avsc, .proto or .json",
+                path.display()
+            ));
         }
     };
-    let text = read(path).map_err(|source| FileSourceError::Read {
-        path: path.to_owned(),
-        source,
-    })?;
+    let text = read(path).map_err(|source| format!("cannot read {}: {source}", path.display()))?;
     if schema_type != SchemaType::Protobuf {
-        serde_json::from_str::<serde::de::IgnoredAny>(&text).map_err(|source| {
-            let path = path.to_owned();
-            FileSourceError::Json { path, source }
-        })?;
+        serde_json::from_str::<serde::de::IgnoredAny>(&text)
+            .map_err(|source| format!("{} is not JSON: {source}", path.display()))?;
     }
     Ok(Schema {
         schema_type,
@@ -130,6 +114,7 @@ fn read(path: &Path) -> io::Result<String> {
 mod tests {
 
     use std::fs;
+    use std::path::PathBuf;
 
     use super::*;
     use crate::config::Location;
