@@ -2,10 +2,11 @@
 
 use serde::Deserialize;
 use weir_guest::{
-    Batch, BatchError, Decoded, Description, Deserializer, Part, rows::Field, schemas,
+    Batch, BatchError, Decoded, Description, Deserializer, Part, confluent::HostSchemas,
+    rows::Field,
 };
 
-use crate::{Decoder, SchemaLookup};
+use crate::Decoder;
 
 /// The plug-in's options: none yet.
 #[derive(Debug, Deserialize)]
@@ -15,15 +16,6 @@ struct Options {}
 /// The plug-in `avro`.
 pub struct Avro {
     decoder: Decoder,
-}
-
-/// Asks the host for schemas.
-struct Host;
-
-impl SchemaLookup for Host {
-    fn by_id(&self, id: u32) -> Result<schemas::Schema, schemas::SchemaError> {
-        schemas::by_id(id)
-    }
 }
 
 impl Deserializer for Avro {
@@ -40,15 +32,12 @@ impl Deserializer for Avro {
     fn open(_part: Part, options: &str) -> Result<Self, String> {
         let Options {} = weir_guest::options(options)?;
         Ok(Self {
-            decoder: Decoder::new(),
+            decoder: Decoder::default(),
         })
     }
 
     fn decode(&mut self, batch: &Batch<'_>) -> Result<Decoded, BatchError> {
-        let payloads = batch.payloads();
-        let column = payloads.column();
-        self.decoder
-            .decode_batch(&column.offsets, &column.bytes, payloads.validity(), &Host)
+        self.decoder.decode(&batch.payloads(), &HostSchemas)
     }
 
     fn schema(&self, number: u32) -> Vec<Field> {

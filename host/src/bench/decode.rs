@@ -59,7 +59,7 @@ fn shape(engine: &PluginEngine, fixture: &Fixture) -> Result<Vec<Measurement>, B
         Limits::default(),
     )
     .map_err(BenchError::new)?;
-    let mut native = weir_avro::Decoder::new();
+    let mut native = weir_avro::Decoder::default();
     let mut arrow = arrow_avro(&fixture.schema)?;
     let schema = AvroSchema::parse_str(&fixture.schema).map_err(BenchError::new)?;
     let apache = GenericDatumReader::builder(&schema)
@@ -197,7 +197,7 @@ impl SchemaSource for OneSchema {
     }
 }
 
-impl weir_avro::SchemaLookup for OneSchema {
+impl weir_guest::confluent::SchemaLookup for OneSchema {
     fn by_id(&self, _: u32) -> Result<guest::Schema, guest::SchemaError> {
         Ok(guest::Schema {
             schema_type: guest::SchemaType::Avro,

@@ -3,11 +3,11 @@
 use thiserror::Error;
 
 /// Bytes before the value.
-pub(crate) const PREFIX: usize = 5;
+pub const PREFIX: usize = 5;
 
 /// Why a message has no schema id.
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
-pub(crate) enum FramingError {
+pub enum FramingError {
     /// Too short for a prefix.
     #[error(
         "{0} bytes are too few for the Confluent wire format, which starts with a zero byte and a 4-byte schema id"
@@ -19,14 +19,18 @@ pub(crate) enum FramingError {
 }
 
 /// What messages of a schema id start with.
-pub(crate) fn prefix_of(id: u32) -> [u8; PREFIX] {
+#[must_use]
+pub fn prefix_of(id: u32) -> [u8; PREFIX] {
     let [a, b, c, d] = id.to_be_bytes();
     [0, a, b, c, d]
 }
 
 /// The schema id of a message: a `u32`, big-endian, after a zero byte.
+///
+/// # Errors
+/// It has none.
 #[inline(always)]
-pub(crate) fn schema_id(message: &[u8]) -> Result<u32, FramingError> {
+pub fn schema_id(message: &[u8]) -> Result<u32, FramingError> {
     match message.first_chunk::<PREFIX>() {
         Some([0, id @ ..]) => Ok(u32::from_be_bytes(*id)),
         Some([magic, ..]) => Err(FramingError::Magic(*magic)),
