@@ -66,7 +66,7 @@ impl Authorization {
                 advice: "check `schema.registry.bearer.auth.token`",
             },
             RegistryAuth::Oauth(oauth) => Self::Tokens(Box::new(Tokens {
-                config: oauth.clone(),
+                config: (**oauth).clone(),
                 connection: Connection::open(&oauth.tls, config.proxy.as_ref())?,
                 token: Mutex::new(None),
             })),

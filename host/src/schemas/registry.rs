@@ -60,14 +60,14 @@ impl RegistrySource {
         let known = self.cache().get(&asked, started);
         let answer = match (known, &asked) {
             (Some(answer), _) => answer,
-            (None, Asked::Guid(_)) => match self.from_disk(&asked) {
+            (None, Asked::Guid(_)) => match self.kept_on_disk(&asked) {
                 Some(kept) => Ok(kept),
                 None => self.fetch(&asked),
             },
             (None, _) => self.fetch(&asked),
         };
         let answer = match answer {
-            Err(SchemaError::Unavailable(why)) => match self.from_disk(&asked) {
+            Err(SchemaError::Unavailable(why)) => match self.kept_on_disk(&asked) {
                 Some(kept) => {
                     tracing::warn!("{why}: {asked} is taken as it was when last fetched");
                     Ok(kept)
@@ -82,7 +82,7 @@ impl RegistrySource {
     /// What is kept on disk. A GUID means the same schema everywhere and for ever; an id does
     /// so in one registry, and the one at an address may have been set up anew. So ids come
     /// from there only while the registry cannot be asked.
-    fn from_disk(&self, asked: &Asked) -> Option<Arc<Registered>> {
+    fn kept_on_disk(&self, asked: &Asked) -> Option<Arc<Registered>> {
         let kept = Arc::new(self.disk.as_ref()?.read(asked)?);
         self.cache()
             .keep(asked.clone(), Arc::clone(&kept), Instant::now());

@@ -50,7 +50,7 @@ pub enum RegistryAuth {
     /// A token.
     Bearer(Secret),
     /// Who gets tokens.
-    Oauth(OauthConfig),
+    Oauth(Box<OauthConfig>),
 }
 
 /// How tokens are had: OAuth 2.0 client credentials (RFC 6749, section 4.4).
@@ -323,7 +323,7 @@ fn oauth(reader: &mut Reader<'_>) -> RegistryAuth {
     let credentials = "`schema.registry.bearer.auth.client.id` and `.client.secret`";
     let endpoint = url::read(reader, &keys::BEARER_ENDPOINT, credentials);
     let secret = reader.secret(&keys::BEARER_CLIENT_SECRET);
-    RegistryAuth::Oauth(OauthConfig {
+    RegistryAuth::Oauth(Box::new(OauthConfig {
         endpoint: endpoint.unwrap_or_default(),
         client_id: text(reader, &keys::BEARER_CLIENT_ID).unwrap_or_default(),
         client_secret: secret.unwrap_or_else(|| Secret::new(String::new())),
@@ -332,7 +332,7 @@ fn oauth(reader: &mut Reader<'_>) -> RegistryAuth {
             ca: file(reader, &keys::BEARER_CA).map(as_pem),
             ..RegistryTls::default()
         },
-    })
+    }))
 }
 
 fn tls(reader: &mut Reader<'_>, urls: &[String]) -> RegistryTls {

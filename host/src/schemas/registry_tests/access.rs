@@ -12,13 +12,13 @@ fn token(value: &str, seconds: u64) -> Canned {
 
 fn with_tokens(stub: &Stub) -> RegistryConfig {
     let mut config = stub.config();
-    config.auth = RegistryAuth::Oauth(OauthConfig {
+    config.auth = RegistryAuth::Oauth(Box::new(OauthConfig {
         endpoint: format!("{}{TOKEN}", stub.url),
         client_id: "weir".to_owned(),
         client_secret: Secret::new("p:w d".to_owned()),
         scope: Some("schemas read".to_owned()),
         tls: RegistryTls::default(),
-    });
+    }));
     config.logical_cluster = Some("lsrc-1".to_owned());
     config.identity_pool = Some("pool-1".to_owned());
     config
