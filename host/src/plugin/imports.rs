@@ -9,6 +9,7 @@ use wasmtime::{Engine, ResourceLimiter, Result};
 
 use super::bindings::{interception, log, metrics, rows, types};
 use super::engine::EPOCH_TICK;
+use super::prefetch::Prefetch;
 use super::{messages, schemas};
 use crate::batch::MessageBatch;
 use crate::schemas::SchemaSource;
@@ -46,6 +47,7 @@ pub(super) struct HostState {
 #[derive(Clone)]
 pub(super) struct Rights {
     pub(super) schemas: Arc<dyn SchemaSource>,
+    pub(super) prefetch: Prefetch,
     pub(super) metrics: PluginMetrics,
 }
 

@@ -21,6 +21,7 @@ mod load;
 mod messages;
 mod opened;
 mod origin;
+mod prefetch;
 mod schemas;
 
 pub(crate) use bench::{CrossingGuest, Message as CrossingMessage, Reads};

@@ -8,8 +8,8 @@ use wasmtime::{Result, StoreContextMut};
 use super::bindings::schemas as wit;
 use super::imports::{HostState, no_rights, ticks};
 use crate::schemas::{
-    Guid, NewSchema, Registered, Registration, Schema, SchemaError, SchemaSource, SchemaType,
-    SubjectVersion,
+    Guid, NewSchema, Registered, Registration, Schema, SchemaError, SchemaKey, SchemaSource,
+    SchemaType, SubjectVersion,
 };
 
 /// The name of the interface, as components import it.
@@ -18,12 +18,13 @@ pub(super) const INTERFACE: &str = "weir:connector/schemas@0.1.0";
 pub(super) fn add_to_linker(linker: &mut Linker<HostState>) -> Result<()> {
     let mut schemas = linker.instance(INTERFACE)?;
     schemas.func_wrap("by-id", |store, (id,): (u32,)| {
-        let answer = ask(store, |source| source.by_id(id))?;
+        let answer = ask_framed(store, SchemaKey::Id(id), |source| source.by_id(id))?;
         Ok((answer.map(wit::Schema::from),))
     })?;
     schemas.func_wrap("by-guid", |store, (guid,): (wit::Guid,)| {
         let guid = Guid::from_halves(guid.high, guid.low);
-        let answer = ask(store, |source| source.by_guid(guid))?;
+        let key = SchemaKey::Guid(guid);
+        let answer = ask_framed(store, key, |source| source.by_guid(guid))?;
         Ok((answer.map(wit::Schema::from),))
     })?;
     schemas.func_wrap("by-fingerprint", |store, (fingerprint,): (u64,)| {
@@ -54,6 +55,22 @@ pub(super) fn add_to_linker(linker: &mut Linker<HostState>) -> Result<()> {
             Ok((answer.map(wit::Registration::from),))
         },
     )
+}
+
+/// Asks for what messages name: those of the same batch may name more.
+fn ask_framed<T>(
+    store: StoreContextMut<'_, HostState>,
+    key: SchemaKey,
+    then: impl FnOnce(&dyn SchemaSource) -> Result<T, SchemaError>,
+) -> Result<Result<T, wit::SchemaError>> {
+    let rights = store.data().rights.clone();
+    let batch = store.data().lent.clone();
+    ask(store, |source| {
+        if let Some(rights) = rights {
+            rights.prefetch.asked(key, batch.as_ref(), source);
+        }
+        then(source)
+    })
 }
 
 /// Asks the source, with the call's deadline stopped meanwhile.
