@@ -14,7 +14,7 @@ const HEADER: &[u8] = b"__value_schema_id";
 /// framed must not flood a registry.
 const KEYS_MAX: usize = 256;
 /// Ids whose place is looked at first; a power of two.
-const RECENT: usize = 16;
+const RECENT: usize = 256;
 
 /// What a plug-in has asked for so far. Shared by its instances.
 #[derive(Clone, Debug, Default)]

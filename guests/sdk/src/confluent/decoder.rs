@@ -3,9 +3,10 @@
 use std::collections::{HashMap, hash_map::Entry};
 use std::hash::{BuildHasherDefault, Hasher};
 
-use super::{Messages, SchemaLookup, lookup::usable, schema_id};
+use super::rewrite::{Numbers, Rewritten, TooLarge, has_schema_header, schema_header, take_apart};
+use super::{Framing, Messages, SchemaKey, SchemaLookup, lookup::usable, schema_id};
 use crate::rows::{Field, MessageError};
-use crate::{BatchError, Decoded, Payloads, schemas};
+use crate::{Batch, BatchError, Decoded, Payloads, schemas};
 
 /// How many compiled schemas a decoder keeps between batches.
 pub const MAX_SCHEMAS: usize = 1_000;
@@ -15,7 +16,11 @@ pub trait Format {
     /// What a schema is compiled to.
     type Compiled: Compiled;
 
-    /// Compiles the schema with this id.
+    /// Whether message indexes stand before the value, as for Protobuf.
+    const HAS_INDEXES: bool = false;
+
+    /// Compiles the schema with this id. One that has none gets a number in its place, which
+    /// its messages have in their prefix.
     ///
     /// # Errors
     /// For people: why it cannot be used. Its messages fail for that reason.
@@ -46,6 +51,7 @@ pub trait Compiled {
 pub struct Decoder<F: Format> {
     format: F,
     schemas: ById<Known<F::Compiled>>,
+    numbers: Numbers,
     /// Number of the current batch, from 1.
     batch: u64,
 }
@@ -77,6 +83,7 @@ impl<F: Format> Decoder<F> {
         Self {
             format,
             schemas: ById::default(),
+            numbers: Numbers::default(),
             batch: 0,
         }
     }
@@ -92,6 +99,85 @@ impl<F: Format> Decoder<F> {
     ) -> Result<Decoded, BatchError> {
         let column = payloads.column();
         self.decode_batch(&column.offsets, &column.bytes, payloads.validity(), lookup)
+    }
+
+    /// Decodes one batch whose messages are framed in this way.
+    ///
+    /// Messages with a prefix are decoded where they are. Others are copied once and given one;
+    /// headers are asked for where the framing needs them and the batch has some.
+    ///
+    /// # Errors
+    /// As for [`decode_batch`](Self::decode_batch).
+    pub fn decode_framed(
+        &mut self,
+        batch: &Batch<'_>,
+        framing: &Framing,
+        lookup: &impl SchemaLookup,
+    ) -> Result<Decoded, BatchError> {
+        let payloads = batch.payloads();
+        let part = batch.part();
+        let headers = match framing {
+            Framing::Auto | Framing::Header => batch.headers(),
+            _ => None,
+        };
+        let rewrite = match framing {
+            Framing::Prefix => false,
+            Framing::Auto => headers
+                .as_ref()
+                .is_some_and(|headers| has_schema_header(headers, part, payloads.len())),
+            Framing::Header | Framing::Raw { .. } | Framing::SingleObject => true,
+        };
+        if !rewrite {
+            return self.decode(&payloads, lookup);
+        }
+        self.batch += 1;
+        self.forget_old();
+        let too_large =
+            |TooLarge| BatchError::Failed("the messages are more than 4 GiB".to_owned());
+        let mut refused: HashMap<SchemaKey, String> = HashMap::new();
+        let mut last: Option<(SchemaKey, u32)> = None;
+        let mut errors = Vec::new();
+        let mut rewritten = Rewritten::with_capacity(payloads.len(), payloads.column().bytes.len());
+        for (row, message) in payloads.iter() {
+            let Some(message) = message else {
+                rewritten.push_null().map_err(too_large)?;
+                continue;
+            };
+            let header = headers
+                .as_ref()
+                .and_then(|headers| schema_header(headers, part, row));
+            let framed = take_apart(framing, part, F::HAS_INDEXES, header, message);
+            let reason = match framed {
+                Ok(framed) => {
+                    let number = match last {
+                        Some((ref key, number)) if *key == *framed.key => Ok(number),
+                        _ => self.number(&framed.key, &mut refused, lookup)?,
+                    };
+                    match number {
+                        Ok(number) => {
+                            rewritten.push(number, &framed).map_err(too_large)?;
+                            if last.as_ref().is_none_or(|(_, same)| *same != number) {
+                                last = Some((framed.key.into_owned(), number));
+                            }
+                            continue;
+                        }
+                        Err(reason) => reason,
+                    }
+                }
+                Err(error) => error.to_string(),
+            };
+            errors.push(MessageError { row, reason });
+            rewritten.push_null().map_err(too_large)?;
+        }
+        let (offsets, bytes, validity) = rewritten.columns();
+        let messages = Messages::new(offsets, bytes, Some(validity))
+            .map_err(|error| BatchError::Failed(error.to_string()))?;
+        let mut decoded = self.decode_messages::<true>(&messages, lookup)?;
+        if !errors.is_empty() {
+            decoded.errors.append(&mut errors);
+            decoded.errors.sort_by_key(|error| error.row);
+        }
+        Ok(decoded)
     }
 
     /// Decodes one batch.
@@ -115,7 +201,15 @@ impl<F: Format> Decoder<F> {
             .map_err(|error| BatchError::Failed(error.to_string()))?;
         self.batch += 1;
         self.forget_old();
+        self.decode_messages::<false>(&messages, lookup)
+    }
 
+    /// `OWN` is whether numbers of the decoder's own may stand in prefixes.
+    fn decode_messages<const OWN: bool>(
+        &mut self,
+        messages: &Messages<'_>,
+        lookup: &impl SchemaLookup,
+    ) -> Result<Decoded, BatchError> {
         let mut seen = Seen::default();
         let mut decoded = Decoded {
             groups: Vec::new(),
@@ -128,9 +222,12 @@ impl<F: Format> Decoder<F> {
                 continue;
             }
             let reason = match schema_id(messages.message(next)) {
-                Ok(id) => match self.compiled(id, &messages, &mut seen, lookup)? {
+                Ok(id) if !OWN && self.numbers.contains(id) => {
+                    format!("schema id {id} is not one that registries give: they are below 2^31")
+                }
+                Ok(id) => match self.compiled(id, messages, &mut seen, lookup)? {
                     Ok(compiled) => {
-                        next = compiled.decode_run(&messages, next);
+                        next = compiled.decode_run(messages, next);
                         continue;
                     }
                     Err(reason) => reason,
@@ -142,7 +239,7 @@ impl<F: Format> Decoder<F> {
         }
         for id in seen.usable {
             if let Some(known) = self.schemas.get_mut(&id) {
-                known.compiled.finish(&messages, &mut decoded);
+                known.compiled.finish(messages, &mut decoded);
             }
         }
         decoded.errors.sort_by_key(|error| error.row);
@@ -175,16 +272,18 @@ impl<F: Format> Decoder<F> {
         }
         let known = match self.schemas.entry(id) {
             Entry::Occupied(known) => known.into_mut(),
-            Entry::Vacant(place) => match compile(&mut self.format, id, lookup)? {
-                Ok(compiled) => place.insert(Known {
-                    compiled,
-                    last_used: 0,
-                }),
-                Err(reason) => {
-                    seen.refused.insert(id, reason.clone());
-                    return Ok(Err(reason));
+            Entry::Vacant(place) => {
+                match compile(&mut self.format, id, &SchemaKey::Id(id), lookup)? {
+                    Ok(compiled) => place.insert(Known {
+                        compiled,
+                        last_used: 0,
+                    }),
+                    Err(reason) => {
+                        seen.refused.insert(id, reason.clone());
+                        return Ok(Err(reason));
+                    }
                 }
-            },
+            }
         };
         if known.last_used != self.batch {
             known.last_used = self.batch;
@@ -192,6 +291,43 @@ impl<F: Format> Decoder<F> {
             seen.usable.push(id);
         }
         Ok(Ok(&mut known.compiled))
+    }
+
+    /// The number that stands for a schema in a prefix: its id, or one of its own. The inner
+    /// error is the reason why its messages cannot be decoded.
+    fn number(
+        &mut self,
+        key: &SchemaKey,
+        refused: &mut HashMap<SchemaKey, String>,
+        lookup: &impl SchemaLookup,
+    ) -> Result<Result<u32, String>, BatchError> {
+        if let SchemaKey::Id(id) = key
+            && !self.numbers.contains(*id)
+        {
+            return Ok(Ok(*id));
+        }
+        if let Some(number) = self.numbers.of(key) {
+            return Ok(Ok(number));
+        }
+        if let Some(reason) = refused.get(key) {
+            return Ok(Err(reason.clone()));
+        }
+        let number = self.numbers.next();
+        match compile(&mut self.format, number, key, lookup)? {
+            Ok(compiled) => {
+                let known = Known {
+                    compiled,
+                    last_used: 0,
+                };
+                self.schemas.insert(number, known);
+                self.numbers.give(key.clone());
+                Ok(Ok(number))
+            }
+            Err(reason) => {
+                refused.insert(key.clone(), reason.clone());
+                Ok(Err(reason))
+            }
+        }
     }
 
     /// Drops the schemas that were not used for longest, down to [`MAX_SCHEMAS`]. Never
@@ -210,6 +346,8 @@ impl<F: Format> Decoder<F> {
         for (_, id) in &by_age[..excess] {
             self.schemas.remove(id);
         }
+        let schemas = &self.schemas;
+        self.numbers.retain(|number| schemas.contains_key(&number));
     }
 }
 
@@ -217,10 +355,11 @@ impl<F: Format> Decoder<F> {
 fn compile<F: Format>(
     format: &mut F,
     id: u32,
+    key: &SchemaKey,
     lookup: &impl SchemaLookup,
 ) -> Result<Result<F::Compiled, String>, BatchError> {
-    let what = format!("schema id {id}");
-    Ok(usable(&what, lookup.by_id(id))?.and_then(|schema| {
+    let what = key.to_string();
+    Ok(usable(&what, lookup.by_key(key))?.and_then(|schema| {
         let compiled = format.compile(id, &schema);
         compiled.map_err(|error| format!("{what} cannot be used: {error}"))
     }))

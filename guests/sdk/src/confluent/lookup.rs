@@ -1,5 +1,6 @@
 //! Where schemas come from.
 
+use super::SchemaKey;
 use crate::{BatchError, schemas};
 
 /// Where schemas come from: the host, or a map in tests.
@@ -9,6 +10,19 @@ pub trait SchemaLookup {
     /// # Errors
     /// As the WIT interface `schemas` has them.
     fn by_id(&self, id: u32) -> Result<schemas::Schema, schemas::SchemaError>;
+
+    /// The schema with another key than an id.
+    ///
+    /// # Errors
+    /// As for [`by_id`](Self::by_id).
+    fn by_key(&self, key: &SchemaKey) -> Result<schemas::Schema, schemas::SchemaError> {
+        match key {
+            SchemaKey::Id(id) => self.by_id(*id),
+            _ => Err(schemas::SchemaError::NotFound(
+                "there are only schemas with ids here".to_owned(),
+            )),
+        }
+    }
 }
 
 /// Asks the host.
@@ -18,6 +32,20 @@ pub struct HostSchemas;
 impl SchemaLookup for HostSchemas {
     fn by_id(&self, id: u32) -> Result<schemas::Schema, schemas::SchemaError> {
         schemas::by_id(id)
+    }
+
+    fn by_key(&self, key: &SchemaKey) -> Result<schemas::Schema, schemas::SchemaError> {
+        match key {
+            SchemaKey::Id(id) => schemas::by_id(*id),
+            SchemaKey::Guid(guid) => {
+                let [high, low] = guid.halves();
+                schemas::by_guid(schemas::Guid { high, low })
+            }
+            SchemaKey::Fingerprint(fingerprint) => schemas::by_fingerprint(*fingerprint),
+            SchemaKey::Subject(subject) => {
+                schemas::latest(subject).map(|registered| registered.schema)
+            }
+        }
     }
 }
 
