@@ -10,7 +10,7 @@ use indicatif::MultiProgress;
 
 use super::{CliError, log, show, wiring};
 use crate::batch::{BatchBuilder, Capacity, TopicPartition};
-use crate::config::{Location, RegistryConfig, SchemaFile, SchemaName};
+use crate::config::{Location, RegistryConfig, SchemaFile, SchemaFiles, SchemaName};
 use crate::plugin::{Deserializer, Limits, Plugin};
 use crate::schemas::{FileSource, Registered, RegistrySource, Schema, SchemaError, SchemaSource};
 use crate::sink::{Sink, SinkError, stdout};
@@ -187,8 +187,11 @@ fn schemas(args: &DecodeArgs) -> Result<Arc<dyn SchemaSource>, CliError> {
         return Ok(Arc::new(NoSchemas));
     }
     let files = args.schema.iter().map(|given| schema_file(given));
-    let source = FileSource::open(&files.collect::<Result<Vec<_>, _>>()?)
-        .map_err(|error| CliError::Config(format!("--schema: {error}")))?;
+    let source = FileSource::open(&SchemaFiles {
+        files: files.collect::<Result<Vec<_>, _>>()?,
+        import_paths: Vec::new(),
+    })
+    .map_err(|error| CliError::Config(format!("--schema: {error}")))?;
     Ok(Arc::new(source))
 }
 
@@ -203,7 +206,7 @@ fn schema_file(given: &str) -> Result<SchemaFile, CliError> {
         .map_or_else(|_| SchemaName::Subject(name.to_owned()), SchemaName::Id);
     Ok(SchemaFile {
         name,
-        path: path.into(),
+        paths: vec![path.into()],
         declared: Location::default(),
     })
 }

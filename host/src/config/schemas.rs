@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use super::error::Location;
 use super::keys::schemas as keys;
 use super::reader::Reader;
+use super::yaml::Value;
 
 pub use registry::{
     BearerSource, Declared, OauthConfig, Pem, RegistryAuth, RegistryConfig, RegistryTls, Retries,
@@ -20,16 +21,27 @@ pub enum SchemasConfig {
     /// A schema registry.
     Registry(Box<RegistryConfig>),
     /// Files.
-    Files(Vec<SchemaFile>),
+    Files(SchemaFiles),
 }
 
-/// One schema in a file.
+/// Schemas in files.
+#[derive(Clone, Debug, Default)]
+pub struct SchemaFiles {
+    /// The schemas.
+    pub files: Vec<SchemaFile>,
+    /// Folders that imports and `$ref` are looked for in, before the folder of the file that
+    /// has them.
+    pub import_paths: Vec<PathBuf>,
+}
+
+/// One schema.
 #[derive(Clone, Debug)]
 pub struct SchemaFile {
     /// By what plug-ins ask for it.
     pub name: SchemaName,
-    /// Its extension tells the language: `.avsc`, `.proto` or `.json`.
-    pub path: PathBuf,
+    /// Its file, the last one; before it those of Avro types that it names, each before those
+    /// that name it. The extension tells the language: one of [`SCHEMA_EXTENSIONS`].
+    pub paths: Vec<PathBuf>,
     /// Where the pipeline file names it.
     pub declared: Location,
 }
@@ -44,7 +56,11 @@ pub enum SchemaName {
 }
 
 /// The extensions of schema files.
-pub const SCHEMA_EXTENSIONS: [&str; 3] = ["avsc", "proto", "json"];
+pub const SCHEMA_EXTENSIONS: [&str; 7] =
+    ["avsc", "proto", "json", "desc", "pb", "binpb", "protoset"];
+
+/// The same, for people.
+pub const SCHEMA_EXTENSIONS_SHOWN: &str = ".avsc, .proto, .json, .desc, .pb, .binpb or .protoset";
 
 pub(super) fn read(reader: &mut Reader<'_>) -> SchemasConfig {
     let url = reader.given(&keys::URL);
@@ -56,18 +72,28 @@ pub(super) fn read(reader: &mut Reader<'_>) -> SchemasConfig {
         );
     }
     match (url, files) {
-        (Some(_), _) => SchemasConfig::Registry(Box::new(registry::read(reader))),
+        (Some(_), _) => {
+            if reader.given(&keys::IMPORT_PATHS).is_some() {
+                reader.contradiction(&keys::IMPORT_PATHS, "needs `schema.files`");
+            }
+            SchemasConfig::Registry(Box::new(registry::read(reader)))
+        }
         (None, files) => {
             registry::refuse_without_url(reader);
             match files {
                 Some(_) => SchemasConfig::Files(schema_files(reader)),
-                None => SchemasConfig::None,
+                None => {
+                    if reader.given(&keys::IMPORT_PATHS).is_some() {
+                        reader.contradiction(&keys::IMPORT_PATHS, "needs `schema.files`");
+                    }
+                    SchemasConfig::None
+                }
             }
         }
     }
 }
 
-fn schema_files(reader: &mut Reader<'_>) -> Vec<SchemaFile> {
+fn schema_files(reader: &mut Reader<'_>) -> SchemaFiles {
     let at = &keys::FILES;
     let mut files = Vec::new();
     let entries = reader.map(at);
@@ -90,14 +116,32 @@ fn schema_files(reader: &mut Reader<'_>) -> Vec<SchemaFile> {
             let message = format!("`{name}` is not a schema id: those are 0 to {}", u32::MAX);
             reader.invalid(at, span, message);
         }
-        let Some(given) = reader.entry(at, &node) else {
-            continue;
+        let nodes = match node.value {
+            Value::List(nodes) => nodes,
+            _ => vec![node],
         };
-        let path = reader.outside.resolve(&given.value);
-        let extension = path.extension().and_then(|extension| extension.to_str());
-        if !extension.is_some_and(|extension| SCHEMA_EXTENSIONS.contains(&extension)) {
-            let message = format!("`{}` does not end in .avsc, .proto or .json", given.shown);
-            reader.invalid(at, given.span, message);
+        let nothing = nodes.is_empty();
+        let mut paths = Vec::with_capacity(nodes.len());
+        let mut place = span;
+        for node in nodes {
+            let Some(given) = reader.entry(at, &node) else {
+                continue;
+            };
+            let path = reader.outside.resolve(&given.value);
+            let extension = path.extension().and_then(|extension| extension.to_str());
+            if !extension.is_some_and(|extension| SCHEMA_EXTENSIONS.contains(&extension)) {
+                let message = format!(
+                    "`{}` does not end in {SCHEMA_EXTENSIONS_SHOWN}",
+                    given.shown
+                );
+                reader.invalid(at, given.span, message);
+            }
+            paths.push(path);
+            place = given.span;
+        }
+        if nothing {
+            let message = "names no file: write for example `./orders.avsc`".to_owned();
+            reader.invalid(at, span, message);
         }
         let name = match name.parse() {
             Ok(id) => SchemaName::Id(id),
@@ -109,9 +153,15 @@ fn schema_files(reader: &mut Reader<'_>) -> Vec<SchemaFile> {
         }
         files.push(SchemaFile {
             name,
-            path,
-            declared: reader.text.location(given.span),
+            paths,
+            declared: reader.text.location(place),
         });
     }
-    files
+    let folders = reader.list(&keys::IMPORT_PATHS).into_iter();
+    SchemaFiles {
+        files,
+        import_paths: folders
+            .map(|given| reader.outside.resolve(&given.value))
+            .collect(),
+    }
 }

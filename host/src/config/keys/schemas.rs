@@ -188,7 +188,15 @@ pub(in crate::config) static FILES: Key = Key::new(
     "schema.files",
     Kind::Files,
     "Schemas from files instead of a registry: from a schema id (a number) or a subject to an \
-     .avsc, .proto or .json file.",
+     .avsc, .proto or .json file, or to a Protobuf descriptor set (.desc, .pb, .binpb, \
+     .protoset). For Avro also a list of files, the schema last and before it the types that it \
+     names.",
+);
+
+pub(in crate::config) static IMPORT_PATHS: Key = Key::list(
+    "schema.import.paths",
+    "Folders that imports of `.proto` files and `$ref` of `.json` files are looked for in, in \
+     this order and before the folder of the file that has them.",
 );
 
 pub(in crate::config) static ALL: &[&Key] = &[
@@ -221,4 +229,5 @@ pub(in crate::config) static ALL: &[&Key] = &[
     &CACHE_PERSIST,
     &AUTO_REGISTER,
     &FILES,
+    &IMPORT_PATHS,
 ];
