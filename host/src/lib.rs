@@ -23,7 +23,7 @@
 //! use std::sync::Arc;
 //! use weir::batch::{BatchBuilder, Capacity, TopicPartition};
 //! use weir::plugin::{Deserializer, Limits, Plugin, PluginEngine};
-//! use weir::schemas::{Schema, SchemaError, SchemaSource, SchemaType};
+//! use weir::schemas::{Registered, Schema, SchemaError, SchemaSource, SchemaType};
 //!
 //! struct OneSchema;
 //! impl SchemaSource for OneSchema {
@@ -31,7 +31,7 @@
 //!         let text = r#"{"type":"record","name":"R","fields":[{"name":"n","type":"long"}]}"#;
 //!         Ok(Schema { schema_type: SchemaType::Avro, text: text.into(), references: vec![] })
 //!     }
-//!     fn latest(&self, subject: &str) -> Result<Schema, SchemaError> {
+//!     fn latest(&self, subject: &str) -> Result<Registered, SchemaError> {
 //!         Err(SchemaError::NotFound(subject.into()))
 //!     }
 //! }

@@ -6,6 +6,7 @@ pub(super) mod files;
 pub(super) mod kafka_sink;
 pub(super) mod pipeline;
 pub(super) mod plugins;
+pub(super) mod schemas;
 pub(super) mod source;
 
 use std::sync::LazyLock;
@@ -67,6 +68,7 @@ pub static KEYS: LazyLock<Vec<&'static Key>> = LazyLock::new(|| {
         consumer::ALL,
         connection::source::ALL,
         &[&source::LIBRDKAFKA],
+        schemas::ALL,
         plugins::ALL,
         files::ALL,
         kafka_sink::ALL,

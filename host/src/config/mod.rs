@@ -58,7 +58,10 @@ pub use moment::Moment;
 pub use offsets::PartitionOffsets;
 pub use plugin::{BUILT_IN, PluginConfig, PluginLimits, PluginRef, PluginRole};
 pub use profile::Profile;
-pub use schemas::{RegistryConfig, SCHEMA_EXTENSIONS, SchemaFile, SchemaName, SchemasConfig};
+pub use schemas::{
+    BearerSource, Declared, OauthConfig, Pem, RegistryAuth, RegistryConfig, RegistryTls, Retries,
+    SCHEMA_EXTENSIONS, SCHEMA_EXTENSIONS_SHOWN, SchemaFile, SchemaFiles, SchemaName, SchemasConfig,
+};
 pub use secret::Secret;
 pub use security::{HostNameCheck, SaslMechanism, SecurityProtocol};
 pub use sink::{
@@ -198,12 +201,17 @@ impl PipelineConfig {
             PluginRef::BuiltIn(_) => None,
         });
         let schemas = match &self.schemas {
-            SchemasConfig::Files(files) => files.as_slice(),
+            SchemasConfig::Files(files) => files.files.as_slice(),
             SchemasConfig::None | SchemasConfig::Registry(_) => &[],
         };
-        let schemas = schemas
-            .iter()
-            .map(|file| ("schema.files", file.path.as_path(), &file.declared));
+        let registry = match &self.schemas {
+            SchemasConfig::Registry(registry) => Some(registry.files()),
+            SchemasConfig::None | SchemasConfig::Files(_) => None,
+        };
+        let schemas = schemas.iter().flat_map(|file| {
+            let paths = file.paths.iter();
+            paths.map(|path| ("schema.files", path.as_path(), &file.declared))
+        });
         let sink = match &self.sink {
             SinkConfig::Kafka(sink) => Some(&sink.client),
             SinkConfig::Stdout | SinkConfig::File(_) => None,
@@ -213,6 +221,7 @@ impl PipelineConfig {
         let mut errors: Vec<ConfigError> = plugins
             .chain(schemas)
             .chain(certificates)
+            .chain(registry.into_iter().flatten())
             .filter_map(|(key, path, declared)| {
                 let why = match fs::metadata(path) {
                     Ok(metadata) if metadata.is_file() => return None,
