@@ -7,6 +7,7 @@ pub(super) mod kafka_sink;
 pub(super) mod pipeline;
 pub(super) mod plugins;
 pub(super) mod source;
+pub(super) mod watermark;
 
 use std::sync::LazyLock;
 
@@ -44,6 +45,10 @@ pub static SECTIONS: &[Section] = &[
         "The plug-in that decodes values.",
     ),
     section(
+        "watermark",
+        "Event time: where it comes from, how far it has come, and what is late.",
+    ),
+    section(
         "sink",
         "Where rows go: `stdout`, `file` or `kafka`. Default: `stdout`.",
     ),
@@ -67,6 +72,7 @@ pub static KEYS: LazyLock<Vec<&'static Key>> = LazyLock::new(|| {
         connection::source::ALL,
         &[&source::LIBRDKAFKA],
         plugins::ALL,
+        watermark::ALL,
         files::ALL,
         kafka_sink::ALL,
         connection::sink::ALL,
