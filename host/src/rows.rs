@@ -5,6 +5,7 @@ use std::sync::Arc;
 use arrow::array::RecordBatch;
 
 use crate::batch::TopicPartition;
+use crate::event_time::Times;
 
 /// Rows of one schema that came from messages of one topic and partition.
 ///
@@ -19,4 +20,9 @@ pub struct Rows {
     pub offsets: Arc<Vec<i64>>,
     /// The timestamp of the message behind each row, in ms since the epoch; -1 for none.
     pub timestamps: Arc<Vec<i64>>,
+    /// The event time of each row; `None` where it is not tracked.
+    pub event_times: Option<Times>,
+    /// The watermark after these rows, in ms since the epoch: none below it is expected to come.
+    /// It never goes back from one batch to the next.
+    pub watermark: Option<i64>,
 }

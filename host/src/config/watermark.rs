@@ -6,7 +6,7 @@ use super::choice::choice;
 use super::keys::watermark as keys;
 use super::reader::Reader;
 
-/// How often held partitions are looked at, unless the file says otherwise.
+/// How often drift is told, unless the file says otherwise.
 const CHECK_INTERVAL: Duration = Duration::from_secs(1);
 
 /// How event time is tracked.
@@ -47,7 +47,7 @@ pub struct AlignmentConfig {
     pub max_drift: i64,
     /// What happens beyond that.
     pub mode: AlignmentMode,
-    /// How often held partitions are looked at.
+    /// How often drift is told at most.
     pub check_interval: Duration,
 }
 

@@ -2,7 +2,7 @@
 //! Logic only: no I/O, no clock, no random numbers; time is an argument.
 //!
 //! ```text
-//! event times of a batch ─► Bounds::scan ─► Tracker::observe ─► combined watermark
+//! rows ─► event_times ─► Bounds::scan ─► Tracker::observe ─► combined watermark
 //!                                               │
 //!              Membership (other processes) ─► floor ─► Alignment::is_held ─► hold, let go
 //! ```
@@ -13,11 +13,13 @@
 //! `docs/event-time.md` is for users.
 
 mod edges;
+mod column;
 mod scan;
 mod clock;
 mod tracker;
 mod alignment;
 mod group;
+mod live;
 #[cfg(test)]
 mod flink;
 #[cfg(test)]
@@ -27,6 +29,9 @@ mod simulator;
 
 pub use alignment::Alignment;
 pub use clock::ReadingClock;
+pub use column::{ColumnError, event_times};
 pub use group::{Membership, Pace, Report, Standing};
+pub(crate) use live::Gate;
+pub use live::{EventTime, EventTimeView};
 pub use scan::{Bounds, Scan, Times, Verdict};
 pub use tracker::{Observation, PartitionId, PartitionTime, Settings, State, Tracker};

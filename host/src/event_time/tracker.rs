@@ -116,6 +116,12 @@ impl Tracker {
         }
     }
 
+    /// How event time is judged.
+    #[must_use]
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
     /// A partition comes in, afresh, whatever was known of it: it holds the watermark back until
     /// it is heard of, or idle.
     pub fn assign(&mut self, now: Duration) -> PartitionId {

@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 
-use super::SinkItem;
+use super::stamping::Stamping;
+use super::{PipelineError, SinkItem};
 use crate::kafka::Delivered;
 use crate::progress::Progress;
 use crate::sink::{Sink, SinkError};
@@ -19,6 +20,7 @@ pub(super) struct Delivery {
     items: Receiver<SinkItem>,
     delivered: Sender<Delivered>,
     progress: Arc<Progress>,
+    stamping: Option<Stamping>,
     pending: Pending,
 }
 
@@ -36,21 +38,30 @@ impl Delivery {
         items: Receiver<SinkItem>,
         delivered: Sender<Delivered>,
         progress: Arc<Progress>,
+        stamping: Option<Stamping>,
     ) -> Self {
         Delivery {
             sink,
             items,
             delivered,
             progress,
+            stamping,
             pending: Pending::default(),
         }
     }
 
     /// Runs until the workers are gone, and everything they sent is durable.
-    pub(super) fn run(mut self) -> Result<(), SinkError> {
+    pub(super) fn run(mut self) -> Result<(), PipelineError> {
         loop {
             match self.items.recv_timeout(LOOK) {
                 Ok(SinkItem::Delivery { delivered, rows }) => {
+                    let rows = match &mut self.stamping {
+                        Some(stamping) => {
+                            let clock = jiff::Timestamp::now().as_millisecond();
+                            stamping.stamp(&delivered, rows, Instant::now(), clock)?
+                        }
+                        None => rows,
+                    };
                     let mut count = 0;
                     for rows in &rows {
                         self.sink.write(rows)?;
@@ -63,7 +74,7 @@ impl Delivery {
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => {
                     self.sink.flush()?;
-                    return self.report();
+                    return Ok(self.report()?);
                 }
             }
             self.report()?;

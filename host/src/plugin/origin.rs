@@ -131,6 +131,8 @@ pub(super) fn in_order(batch: &MessageBatch, mut groups: Vec<(RecordBatch, Origi
             rows,
             offsets: Arc::clone(&batch.offsets),
             timestamps: Arc::clone(&batch.timestamps),
+            event_times: None,
+            watermark: None,
         }];
     }
     let groups: Vec<(RecordBatch, Vec<u32>)> = groups
@@ -169,6 +171,8 @@ pub(super) fn in_order(batch: &MessageBatch, mut groups: Vec<(RecordBatch, Origi
             },
             offsets: column(&batch.offsets),
             timestamps: column(&batch.timestamps),
+            event_times: None,
+            watermark: None,
         });
     }
     ordered

@@ -31,5 +31,7 @@ pub(super) fn rows_of(rows: RecordBatch) -> Rows {
         rows,
         offsets: Arc::new((100..100 + count).collect()),
         timestamps: Arc::new((1_000..1_000 + count).collect()),
+        event_times: None,
+        watermark: None,
     }
 }

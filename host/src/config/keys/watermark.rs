@@ -86,8 +86,8 @@ pub(in crate::config) static CHECK_INTERVAL: Key = Key::integer(
     "watermark.alignment.check.interval.ms",
     (10, 60_000),
     Unit::Milliseconds,
-    "How often held partitions are looked at and `warn-only` speaks at most. A partition is \
-     held as soon as it is too far ahead, whatever the interval.",
+    "How often `warn-only` says so at most. Partitions are looked at with each batch, so that \
+     alignment does not cap the speed of a backlog.",
 )
 .or_else("1000");
 
