@@ -76,6 +76,9 @@ pub(super) fn summary(name: &str, progress: &Progress, elapsed: Duration) -> Str
         ", plug-ins {:.0} ms",
         progress.plugin_time().as_secs_f64() * 1e3
     ));
+    if let Some(watermark) = progress.event_time().and_then(EventTime::watermark) {
+        line.push_str(&format!(", watermark {}", instant(watermark)));
+    }
     for (count, what) in [
         (progress.errors.get(), "bad records"),
         (progress.dropped.get(), "dropped"),
@@ -90,9 +93,6 @@ pub(super) fn summary(name: &str, progress: &Progress, elapsed: Duration) -> Str
         if count > 0 {
             line.push_str(&format!(", {} {what}", HumanCount(count)));
         }
-    }
-    if let Some(watermark) = progress.event_time().and_then(EventTime::watermark) {
-        line.push_str(&format!(", watermark {}", instant(watermark)));
     }
     line
 }

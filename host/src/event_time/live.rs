@@ -33,8 +33,8 @@ struct Part {
     source: TopicPartition,
     /// Batches that are with the workers or the sink.
     under_way: i64,
-    /// What a batch has moved the watermark by lately, at most, in ms.
-    stride: i64,
+    /// What a batch has moved the watermark by lately, at most, in ms; `None` before the second.
+    stride: Option<i64>,
     held: bool,
 }
 
@@ -112,7 +112,7 @@ impl EventTime {
             id: inner.tracker.assign(now),
             source,
             under_way: 0,
-            stride: 0,
+            stride: None,
             held: false,
         };
         inner.parts.insert(assignment, part);
@@ -189,12 +189,13 @@ impl EventTime {
         if held {
             return Gate::Held;
         }
-        let expected = match watermark {
-            // Nothing is known of it yet.
-            None if part.under_way > 0 => return Gate::Wait,
-            None => return Gate::Open,
-            Some(watermark) => watermark.saturating_add(part.stride.saturating_mul(part.under_way)),
+        if part.under_way <= 0 {
+            return Gate::Open;
+        }
+        let (Some(watermark), Some(stride)) = (watermark, part.stride) else {
+            return Gate::Wait;
         };
+        let expected = watermark.saturating_add(stride.saturating_mul(part.under_way));
         match alignment.is_held(false, Some(expected), floor) {
             true => Gate::Wait,
             false => Gate::Open,
@@ -234,7 +235,8 @@ impl EventTime {
         if let (Some(before), Some(after)) = (before, after) {
             let stride = after.saturating_sub(before);
             // Forgotten little by little, as a backlog is followed by what is live.
-            part.stride = stride.max(part.stride - part.stride / 8);
+            let before = part.stride.unwrap_or(0);
+            part.stride = Some(stride.max(before - before / 8));
         }
         let ahead = match (after, tracker.floor()) {
             (Some(after), Some(floor)) => after.saturating_sub(floor),
