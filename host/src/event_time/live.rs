@@ -179,7 +179,7 @@ impl EventTime {
         let Some(part) = parts.get_mut(&assignment) else {
             return Gate::Open;
         };
-        let floor = tracker.floor();
+        let floor = tracker.floor_of_others(part.id);
         let watermark = tracker.partition(part.id).and_then(|time| time.watermark);
         let held = alignment.is_held(part.held, watermark, floor);
         if held != part.held {
@@ -202,14 +202,21 @@ impl EventTime {
         }
     }
 
-    /// What the rows of the next batch are held against. `excess_drift`, in ms, is how far rows
-    /// may be ahead of the others; `epoch_ms` is the machine's clock.
-    pub(crate) fn bounds(&self, excess_drift: Option<i64>, epoch_ms: i64) -> Bounds {
+    /// What the rows of a partition's next batch are held against. `excess_drift`, in ms, is how
+    /// far they may be ahead of the others; `epoch_ms` is the machine's clock.
+    pub(crate) fn bounds(
+        &self,
+        assignment: u64,
+        excess_drift: Option<i64>,
+        epoch_ms: i64,
+    ) -> Bounds {
         let inner = self.inner();
         let excess = excess_drift.and_then(|drift| {
+            let part = inner.parts.get(&assignment)?;
+            let floor = inner.tracker.floor_of_others(part.id)?;
+            // Rows are ahead of their watermark by the bound.
             let bound = inner.tracker.settings().max_out_of_orderness;
-            let limit = inner.tracker.floor()?.saturating_add(drift);
-            Some(limit.saturating_add(bound))
+            Some(floor.saturating_add(drift).saturating_add(bound))
         });
         let future = epoch_ms.saturating_add(inner.max_future);
         Bounds::new(inner.tracker.combined(), excess, Some(future))
@@ -238,7 +245,7 @@ impl EventTime {
             let before = part.stride.unwrap_or(0);
             part.stride = Some(stride.max(before - before / 8));
         }
-        let ahead = match (after, tracker.floor()) {
+        let ahead = match (after, tracker.floor_of_others(part.id)) {
             (Some(after), Some(floor)) => after.saturating_sub(floor),
             _ => 0,
         };
@@ -323,6 +330,20 @@ mod tests {
     }
 
     #[test]
+    fn who_is_behind_all_others_goes_on_as_far_as_the_next() {
+        let live = live(100, [0, 5_000]);
+        go(&live, 7);
+        come(&live, 7, 1_000);
+        for _ in 0..5 {
+            assert_eq!(live.gate(7), Gate::Open, "whatever a batch brings");
+            go(&live, 7);
+        }
+        assert_eq!(live.gate(7), Gate::Wait, "for then it might be ahead");
+        live.revoke([8]);
+        assert_eq!(live.gate(7), Gate::Open, "of nobody");
+    }
+
+    #[test]
     fn who_leaves_is_not_held_and_holds_nobody() {
         let live = live(100, [0, 500]);
         assert_eq!(live.gate(8), Gate::Held);
@@ -336,9 +357,13 @@ mod tests {
     #[test]
     fn rows_are_held_against_what_is_known_before_their_batch() {
         let live = live(100, [50, 60]);
-        let bounds = live.bounds(Some(100), 1_000_000);
-        assert_eq!(bounds, Bounds::new(Some(50), Some(150), Some(1_001_000)));
-        let bounds = live.bounds(None, i64::MAX);
-        assert_eq!(bounds, Bounds::new(Some(50), None, Some(i64::MAX)));
+        let bounds = |assignment| live.bounds(assignment, Some(100), 1_000_000);
+        assert_eq!(bounds(7), Bounds::new(Some(50), Some(160), Some(1_001_000)));
+        assert_eq!(bounds(8), Bounds::new(Some(50), Some(150), Some(1_001_000)));
+        let without = live.bounds(7, None, i64::MAX);
+        assert_eq!(without, Bounds::new(Some(50), None, Some(i64::MAX)));
+        live.revoke([8]);
+        let alone = Bounds::new(Some(50), None, Some(1_001_000));
+        assert_eq!(bounds(7), alone, "nobody to be ahead of");
     }
 }

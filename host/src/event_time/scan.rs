@@ -79,7 +79,7 @@ pub enum Verdict {
 /// What a batch has, by what becomes of its rows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Scan {
-    /// The latest event time of rows that count, in ms since the epoch.
+    /// The latest event time that is believed, in ms since the epoch.
     pub max: Option<i64>,
     /// Rows below the watermark.
     pub late: usize,
@@ -154,12 +154,17 @@ impl Bounds {
                     latest = latest.max(time);
                     scan.late += 1;
                 }
-                Verdict::Excess => scan.excess += 1,
+                // It is dropped, and says all the same how far its partition is: two that are
+                // ahead of each other would else drop everything for ever.
+                Verdict::Excess => {
+                    latest = latest.max(time);
+                    scan.excess += 1;
+                }
                 Verdict::Future => scan.future += 1,
                 Verdict::None => scan.none += 1,
             }
         }
-        if scan.excess + scan.future + scan.none < times.values.len() {
+        if scan.future + scan.none < times.values.len() {
             scan.max = Some(latest);
         }
         scan
@@ -198,7 +203,7 @@ mod tests {
         let values = [99, 100, 500, 501, 1_000, 1_001, Times::NONE, i64::MAX, -5];
         let found = scan(bounds, &values);
         let expected = Scan {
-            max: Some(500),
+            max: Some(1_000),
             late: 2,
             excess: 2,
             future: 2,
@@ -253,10 +258,10 @@ mod tests {
                 match bounds.verdict(time, none) {
                     Verdict::None => expected.none += 1,
                     Verdict::Future => expected.future += 1,
-                    Verdict::Excess => expected.excess += 1,
                     counts => {
                         expected.max = expected.max.max(Some(time));
                         expected.late += usize::from(counts == Verdict::Late);
+                        expected.excess += usize::from(counts == Verdict::Excess);
                     }
                 }
             }

@@ -1,9 +1,14 @@
 //! The watermarks of the partitions of one pipeline, and the one that they combine to.
 
+mod idle;
+#[cfg(test)]
+mod tests;
+
 use std::cmp::Reverse;
 use std::collections::{BTreeSet, BinaryHeap};
 use std::time::Duration;
 
+use self::idle::IdleClock;
 use super::edges::{Edge, Wrong};
 use super::group::Standing;
 
@@ -96,14 +101,6 @@ struct Slot {
     idle: IdleClock,
     /// Whether `looks` has an entry.
     has_look: bool,
-}
-
-/// When a partition will be idle, if nothing happens.
-#[derive(Clone, Copy, Debug)]
-enum IdleClock {
-    At(Duration),
-    /// The clock is stopped with so much left.
-    Left(Duration),
 }
 
 impl Tracker {
@@ -240,40 +237,6 @@ impl Tracker {
         }
     }
 
-    /// Time passes: finds the partitions that are idle by now. Returns the combined watermark.
-    pub fn tick(&mut self, now: Duration) -> Option<i64> {
-        let mut any = false;
-        while let Some(Reverse((due, index, assignment))) = self.looks.peek().copied() {
-            if due > now {
-                break;
-            }
-            self.looks.pop();
-            let slot = &mut self.slots[index as usize];
-            if slot.assignment != assignment {
-                continue;
-            }
-            slot.has_look = false;
-            let is_waited_for = slot.is_assigned && slot.state == State::Active;
-            match slot.idle {
-                IdleClock::At(due) if is_waited_for && due <= now => {
-                    slot.state = State::Idle;
-                    let entry = (slot.watermark, index);
-                    if !self.wrong.is(Edge::IdleHolds) {
-                        self.active.remove(&entry);
-                    }
-                    any = true;
-                }
-                IdleClock::At(due) if is_waited_for => self.look_at(index, due),
-                // Looked at again when it wakes, or its clock goes on.
-                _ => {}
-            }
-        }
-        if any {
-            self.combine();
-        }
-        self.combined
-    }
-
     /// The combined watermark, in ms since the epoch: of all partitions that are waited for, the
     /// least; where none is, the greatest. Never goes back. `None` while a partition that was
     /// never heard of holds it back.
@@ -282,11 +245,20 @@ impl Tracker {
         self.combined
     }
 
-    /// What partitions may be ahead of by the drift that alignment allows: the combined
-    /// watermark; before there is one, the first that was heard of.
+    /// How far these partitions are for those of other pipelines: the combined watermark; before
+    /// there is one, the first that was heard of.
     #[must_use]
     pub fn floor(&self) -> Option<i64> {
         self.combined.or(self.first)
+    }
+
+    /// What a partition may be ahead of: the least of the others that are waited for, as far as
+    /// the combined watermark at least. `None` where there are no others.
+    #[must_use]
+    pub fn floor_of_others(&self, id: PartitionId) -> Option<i64> {
+        let mut others = self.active.iter().filter(|(_, slot)| *slot != id.slot);
+        let (watermark, _) = others.next()?;
+        (*watermark).max(self.combined).or(self.first)
     }
 
     /// What an alignment group is told of these partitions.
@@ -407,48 +379,6 @@ impl Tracker {
         }
         self.combined = self.combined.max(reached);
     }
-
-    /// Lets the idle clock run or stand, as the partition's own state asks.
-    fn set_idle_clock(&mut self, index: u32, now: Duration) {
-        let slot = &mut self.slots[index as usize];
-        let stands = slot.paused && !self.wrong.is(Edge::RunsWhilePaused)
-            || slot.in_flight > 0 && !self.wrong.is(Edge::RunsInFlight);
-        match slot.idle {
-            IdleClock::At(due) if stands => {
-                slot.idle = IdleClock::Left(due.saturating_sub(now));
-            }
-            IdleClock::Left(left) if !stands => {
-                slot.idle = IdleClock::At(now + left);
-                self.look_at(index, now + left);
-            }
-            _ => {}
-        }
-    }
-
-    /// Something was heard of the partition.
-    fn restart_idle_clock(&mut self, index: u32, now: Duration) {
-        let Some(timeout) = self.settings.idle_timeout else {
-            self.slots[index as usize].idle = IdleClock::Left(Duration::ZERO);
-            return;
-        };
-        let idle = &mut self.slots[index as usize].idle;
-        match idle {
-            IdleClock::At(due) => {
-                *due = now + timeout;
-                self.look_at(index, now + timeout);
-            }
-            IdleClock::Left(left) => *left = timeout,
-        }
-    }
-
-    fn look_at(&mut self, index: u32, due: Duration) {
-        let slot = &mut self.slots[index as usize];
-        // An entry that is there already is due earlier: idle clocks are only put back.
-        if !slot.has_look && self.settings.idle_timeout.is_some() {
-            slot.has_look = true;
-            self.looks.push(Reverse((due, index, slot.assignment)));
-        }
-    }
 }
 
 impl Default for Slot {
@@ -464,103 +394,6 @@ impl Default for Slot {
             in_flight: 0,
             idle: IdleClock::Left(Duration::ZERO),
             has_look: false,
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn seen(max: i64) -> Observation {
-        Observation {
-            max: Some(max),
-            watermark: None,
-        }
-    }
-
-    fn ms(ms: u64) -> Duration {
-        Duration::from_millis(ms)
-    }
-
-    fn tracker() -> Tracker {
-        Tracker::new(Settings {
-            max_out_of_orderness: 10,
-            idle_timeout: Some(ms(100)),
-        })
-    }
-
-    #[test]
-    fn a_rebalance_that_gives_all_partitions_back_moves_nothing() {
-        let mut tracker = tracker();
-        let ids = [tracker.assign(ms(0)), tracker.assign(ms(0))];
-        tracker.observe(ids[0], ms(0), &seen(1_000));
-        assert_eq!(tracker.observe(ids[1], ms(0), &seen(50)), Some(40));
-        tracker.revoke(ids);
-        let again = [tracker.assign(ms(1)), tracker.assign(ms(1))];
-        assert_eq!(tracker.combined(), Some(40));
-        assert_eq!(tracker.observe(ids[1], ms(1), &seen(5_000)), Some(40));
-        assert_eq!(tracker.observe(again[0], ms(1), &seen(1_010)), Some(40));
-        assert_eq!(tracker.observe(again[1], ms(1), &seen(60)), Some(50));
-    }
-
-    #[test]
-    fn a_given_watermark_counts_beside_event_times() {
-        let mut tracker = tracker();
-        let id = tracker.assign(ms(0));
-        let given = Observation {
-            max: Some(100),
-            watermark: Some(99),
-        };
-        assert_eq!(tracker.observe(id, ms(0), &given), Some(99));
-        let lower = Observation {
-            watermark: Some(5),
-            ..given
-        };
-        assert_eq!(tracker.observe(id, ms(0), &lower), Some(99));
-        assert_eq!(tracker.observe(id, ms(0), &seen(120)), Some(110));
-    }
-
-    #[test]
-    fn without_a_timeout_everybody_is_waited_for() {
-        let mut tracker = Tracker::new(Settings::default());
-        let (heard, silent) = (tracker.assign(ms(0)), tracker.assign(ms(0)));
-        tracker.observe(heard, ms(0), &seen(7));
-        assert_eq!(tracker.tick(Duration::MAX), None);
-        assert_eq!(tracker.holder(), Some(silent));
-        assert_eq!(tracker.floor(), Some(7));
-    }
-
-    #[test]
-    fn the_ends_of_time_are_event_times_too() {
-        let mut tracker = tracker();
-        let id = tracker.assign(ms(0));
-        assert_eq!(tracker.observe(id, ms(0), &seen(i64::MIN)), Some(i64::MIN));
-        let end = Some(i64::MAX - 10);
-        assert_eq!(tracker.observe(id, ms(0), &seen(i64::MAX)), end);
-    }
-
-    #[test]
-    fn ten_thousand_partitions_agree_with_a_scan_of_all() {
-        let mut random = super::super::random::Random::new(3);
-        let mut tracker = tracker();
-        let ids: Vec<_> = (0..10_000).map(|_| tracker.assign(ms(0))).collect();
-        let mut watermarks = vec![None; ids.len()];
-        for round in 0..30_000 {
-            let index = if round < ids.len() {
-                round
-            } else {
-                random.below(ids.len())
-            };
-            let time = random.between(0, 1_000) + i64::try_from(round).unwrap();
-            tracker.observe(ids[index], ms(0), &seen(time));
-            watermarks[index] = watermarks[index].max(Some(time - 10));
-            if round % 1_000 == 999 {
-                let least = watermarks.iter().min().copied().flatten();
-                let holder = tracker.holder().and_then(|id| tracker.partition(id));
-                assert_eq!(holder.and_then(|part| part.watermark), least);
-                assert!(tracker.combined() >= least);
-            }
         }
     }
 }

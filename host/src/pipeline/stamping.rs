@@ -61,7 +61,9 @@ impl Stamping {
             .alignment
             .filter(|alignment| alignment.mode == AlignmentMode::DropExcess);
         let excess = excess.map(|alignment| alignment.max_drift);
-        let bounds = self.event_time.bounds(excess, epoch_ms);
+        let bounds = self
+            .event_time
+            .bounds(delivered.assignment, excess, epoch_ms);
         let mut all = Scan::default();
         for rows in &mut rows {
             let Some(times) = &rows.event_times else {

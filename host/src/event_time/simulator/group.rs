@@ -301,7 +301,7 @@ impl World {
             let least = self.true_floor(Duration::ZERO);
             let member = &mut self.members[index];
             let part = &mut member.parts[number];
-            let own = member.tracker.floor();
+            let own = member.tracker.floor_of_others(part.id);
             let floor = member.membership.floor(own);
             let watermark = member.tracker.partition(part.id).and_then(|p| p.watermark);
             let held = member.alignment.is_held(part.held, watermark, floor);

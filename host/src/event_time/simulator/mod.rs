@@ -46,7 +46,7 @@ const MUTATIONS: &[(Edge, World, u64)] = &[
     (Edge::LateAtWatermark, single::run, 6),
     (Edge::HeldLeaves, group::run, 1),
     (Edge::NoHysteresis, group::run, 0),
-    (Edge::HeldForGood, group::run, 0),
+    (Edge::HeldForGood, group::run, 27),
     (Edge::DeadHolds, group::run, 1),
     (Edge::TrustsClocks, group::run, 0),
     (Edge::OldReportCounts, group::run, 2),

@@ -160,7 +160,7 @@ impl Reader<'_> {
         self.fetch(&source, !parked)
     }
 
-    fn fetch(&self, source: &TopicPartition, fetch: bool) -> Result<(), SourceError> {
+    pub(super) fn fetch(&self, source: &TopicPartition, fetch: bool) -> Result<(), SourceError> {
         let only = list([(source, Offset::Invalid)]);
         let (what, done) = match fetch {
             true => ("resuming", self.consumer.resume(&only)),

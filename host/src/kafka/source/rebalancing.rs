@@ -121,6 +121,12 @@ impl Reader<'_> {
                 "offsets were not committed at a rebalance: {error}; some messages will be delivered twice"
             );
         }
+        // Whoever gets them back expects that they are fetched.
+        for partition in self.partitions.iter().filter(|p| p.parked) {
+            if revoked.contains(&partition.source) {
+                self.fetch(&partition.source, true)?;
+            }
+        }
         let released = match self.consumer.rebalance_protocol() {
             RebalanceProtocol::Cooperative => self.consumer.incremental_unassign(&list(
                 revoked.iter().map(|source| (source, Offset::Invalid)),
