@@ -369,7 +369,7 @@ fn each_batch_has_the_watermark_after_it(broker: &dyn Broker) {
             let time = times.get(row).expect("a timestamp");
             late += u64::from(Some(time) < watermark);
             rows += 1;
-            let latest = latest.entry(batch.source.clone()).or_insert(time);
+            let latest = latest.entry(batch.messages.source.clone()).or_insert(time);
             *latest = time.max(*latest);
         }
         assert!(batch.watermark >= watermark, "it never goes back");

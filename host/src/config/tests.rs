@@ -126,7 +126,7 @@ delivery.guarantee: at_least_once
     assert_eq!(config.name, "full");
     let expected = WatermarkConfig {
         event_time: EventTimeFrom::Column {
-            path: "timestamp.at".into(),
+            path: crate::rows::ColumnPath::new("timestamp.at"),
             unit: ColumnUnit::Micros,
         },
         max_out_of_orderness: 5_000,

@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::choice::choice;
 use super::keys::watermark as keys;
 use super::reader::Reader;
+use crate::rows::ColumnPath;
 
 /// How often drift is told, unless the file says otherwise.
 const CHECK_INTERVAL: Duration = Duration::from_secs(1);
@@ -33,8 +34,8 @@ pub enum EventTimeFrom {
     Timestamp,
     /// A column, or a field inside of one.
     Column {
-        /// Names, joined by dots.
-        path: String,
+        /// Where it is.
+        path: ColumnPath,
         /// Of integers.
         unit: ColumnUnit,
     },
@@ -134,7 +135,7 @@ fn event_time(reader: &mut Reader<'_>) -> EventTimeFrom {
         reader.invalid(&keys::EVENT_TIME, given.span, message);
     }
     EventTimeFrom::Column {
-        path: path.to_owned(),
+        path: ColumnPath::new(path),
         unit,
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, ArrowPrimitiveType, AsArray, RecordBatch};
+use arrow::array::{Array, ArrayRef, ArrowPrimitiveType, AsArray};
 use arrow::datatypes::{
     DataType, Date32Type, Date64Type, Fields, Int32Type, Int64Type, TimeUnit,
     TimestampMicrosecondType, TimestampMillisecondType, TimestampNanosecondType,
@@ -13,7 +13,7 @@ use jiff::tz::TimeZone;
 
 use super::scan::Times;
 use crate::config::{ColumnUnit, EventTimeFrom};
-use crate::rows::Rows;
+use crate::rows::{ColumnPath, RowOrigins, Rows};
 
 const DAY_MS: i64 = 86_400_000;
 
@@ -24,8 +24,8 @@ pub enum ColumnError {
     #[error("watermark.event.time: rows have no column `{path}`; there are {columns}")]
     Missing {
         /// As in the pipeline file.
-        path: String,
-        /// Those that there are, where the path goes astray.
+        path: ColumnPath,
+        /// Those that there are.
         columns: String,
     },
     /// It is of a type that says nothing of time.
@@ -35,7 +35,7 @@ pub enum ColumnError {
     )]
     Type {
         /// As in the pipeline file.
-        path: String,
+        path: ColumnPath,
         /// What it is.
         data_type: DataType,
     },
@@ -47,72 +47,27 @@ pub enum ColumnError {
 /// [`ColumnError`], which is the same for all rows of one schema.
 pub fn event_times(from: &EventTimeFrom, rows: &Rows) -> Result<Times, ColumnError> {
     match from {
-        EventTimeFrom::Timestamp => Ok(Times::of_records(Arc::clone(&rows.timestamps))),
+        EventTimeFrom::Timestamp => Ok(Times::of_records(match &rows.origins {
+            RowOrigins::Identity => Arc::clone(&rows.messages.timestamps),
+            RowOrigins::Messages(_) => Arc::new(rows.timestamps().collect()),
+        })),
         EventTimeFrom::Column { path, unit } => {
-            let mut found = find(&rows.rows, path)?;
-            let times = times(&found.column, *unit).ok_or_else(|| ColumnError::Type {
+            let (_, column) = path.find(&rows.rows).ok_or_else(|| ColumnError::Missing {
                 path: path.clone(),
-                data_type: found.column.data_type().clone(),
+                columns: names(rows.rows.schema().fields()),
             })?;
-            // The column's own nulls are not there any more.
-            found.outer.retain(|outer| outer.null_count() > 0);
-            if found.outer.is_empty() {
-                return Ok(Times::new(times));
-            }
-            let is_null = |row: usize| found.outer.iter().any(|outer| outer.is_null(row));
-            let times = times.into_iter().enumerate();
-            let times = times.map(|(row, time)| if is_null(row) { Times::NONE } else { time });
-            Ok(Times::new(times.collect()))
+            let times = times(&column, *unit).ok_or_else(|| ColumnError::Type {
+                path: path.clone(),
+                data_type: column.data_type().clone(),
+            })?;
+            Ok(Times::new(times))
         }
     }
-}
-
-struct Found {
-    column: ArrayRef,
-    /// The structs that it is inside of: where one is null, so is it.
-    outer: Vec<ArrayRef>,
-}
-
-fn find(rows: &RecordBatch, path: &str) -> Result<Found, ColumnError> {
-    let schema = rows.schema();
-    let missing = |fields: &Fields| ColumnError::Missing {
-        path: path.to_owned(),
-        columns: names(fields),
-    };
-    let (index, mut rest) = step(schema.fields(), path).ok_or_else(|| missing(schema.fields()))?;
-    let mut column = Arc::clone(rows.column(index));
-    let mut outer = Vec::new();
-    while !rest.is_empty() {
-        let Some(fields) = column.as_struct_opt() else {
-            return Err(missing(&Fields::empty()));
-        };
-        let next = step(fields.fields(), rest).ok_or_else(|| missing(fields.fields()))?;
-        let inner = Arc::clone(fields.column(next.0));
-        outer.push(std::mem::replace(&mut column, inner));
-        rest = next.1;
-    }
-    Ok(Found { column, outer })
-}
-
-/// The field that a path begins with, and what is left of the path. Names may have dots of their
-/// own.
-fn step<'p>(fields: &Fields, path: &'p str) -> Option<(usize, &'p str)> {
-    fields.iter().enumerate().find_map(|(index, field)| {
-        let rest = path.strip_prefix(field.name().as_str())?;
-        match rest.strip_prefix('.') {
-            _ if rest.is_empty() => Some((index, rest)),
-            Some(rest) => Some((index, rest)),
-            None => None,
-        }
-    })
 }
 
 fn names(fields: &Fields) -> String {
     /// As many as fit a line.
     const SHOWN: usize = 12;
-    if fields.is_empty() {
-        return "no fields inside of it".to_owned();
-    }
     let mut names: Vec<&str> = fields.iter().map(|field| field.name().as_str()).collect();
     if names.len() > SHOWN {
         names.truncate(SHOWN);
@@ -192,15 +147,15 @@ fn floor_ms(instant: jiff::Timestamp) -> i64 {
 #[cfg(test)]
 mod tests {
     use arrow::array::{
-        BooleanArray, Date32Array, Date64Array, Float64Array, Int32Array, Int64Array, StringArray,
-        StringViewArray, StructArray, TimestampMicrosecondArray, TimestampMillisecondArray,
-        TimestampNanosecondArray, TimestampSecondArray, UInt64Array,
+        BooleanArray, Date32Array, Date64Array, Float64Array, Int32Array, Int64Array, RecordBatch,
+        StringArray, StringViewArray, StructArray, TimestampMicrosecondArray,
+        TimestampMillisecondArray, TimestampNanosecondArray, TimestampSecondArray, UInt64Array,
     };
     use arrow::buffer::NullBuffer;
     use arrow::datatypes::Field;
 
     use super::*;
-    use crate::batch::TopicPartition;
+    use crate::batch::{BatchBuilder, Capacity, TopicPartition};
 
     const NONE: i64 = Times::NONE;
 
@@ -216,22 +171,25 @@ mod tests {
         )
         .unwrap();
         let from = EventTimeFrom::Column {
-            path: path.to_owned(),
+            path: ColumnPath::new(path),
             unit,
         };
         event_times(&from, &rows_of(rows))
     }
 
     fn rows_of(rows: RecordBatch) -> Rows {
-        let count = rows.num_rows();
+        let source = TopicPartition {
+            topic: "t".into(),
+            partition: 0,
+        };
+        let mut batch = BatchBuilder::new(source, Capacity::default());
+        for offset in (0..).take(rows.num_rows()) {
+            assert!(batch.push(offset, offset - 1, None, Some(b"value")));
+        }
         Rows {
-            source: TopicPartition {
-                topic: "t".into(),
-                partition: 0,
-            },
             rows,
-            offsets: Arc::new(vec![0; count]),
-            timestamps: Arc::new(vec![-1; count]),
+            messages: batch.finish().envelopes(),
+            origins: RowOrigins::Identity,
             event_times: None,
             watermark: None,
         }
@@ -317,13 +275,8 @@ mod tests {
         };
         assert_eq!(
             error("order.at"),
-            "watermark.event.time: rows have no column `order.at`; there are created.at"
+            "watermark.event.time: rows have no column `order.at`; there are ordered, order"
         );
-        assert_eq!(
-            error("at"),
-            "watermark.event.time: rows have no column `at`; there are ordered, order"
-        );
-        assert!(error("ordered.at").ends_with("no fields inside of it"));
         assert!(error("order").contains("is of type Struct"));
         let float: ArrayRef = Arc::new(Float64Array::from(vec![1.0]));
         let error = of("at", ColumnUnit::Millis, vec![("at", float)]).unwrap_err();
@@ -331,11 +284,14 @@ mod tests {
     }
 
     #[test]
-    fn record_timestamps_are_shared_not_copied() {
-        let column: ArrayRef = Arc::new(Int64Array::from(vec![1]));
-        let rows = rows_of(RecordBatch::try_from_iter([("n", column)]).unwrap());
+    fn record_timestamps_are_shared_unless_rows_are_not_messages() {
+        let column: ArrayRef = Arc::new(Int64Array::from(vec![1, 2]));
+        let mut rows = rows_of(RecordBatch::try_from_iter([("n", column)]).unwrap());
         let times = event_times(&EventTimeFrom::Timestamp, &rows).unwrap();
-        assert!(Arc::ptr_eq(&times.values, &rows.timestamps));
-        assert_eq!(times.get(0), None);
+        assert!(Arc::ptr_eq(&times.values, &rows.messages.timestamps));
+        assert_eq!((times.get(0), times.get(1)), (None, Some(0)));
+        rows.origins = RowOrigins::Messages(vec![1, 1]);
+        let times = event_times(&EventTimeFrom::Timestamp, &rows).unwrap();
+        assert_eq!((times.get(0), times.get(1)), (Some(0), Some(0)));
     }
 }

@@ -17,18 +17,21 @@ use crate::config::{AlignmentConfig, AlignmentMode, LateRecords};
 use crate::event_time::{Bounds, EventTime, Scan, Times, Verdict};
 use crate::kafka::Delivered;
 use crate::progress::Progress;
-use crate::rows::Rows;
+use crate::rows::{RowOrigins, Rows};
 
 /// The name of the column that says whether a row is late.
 const LATE: &str = "late";
+/// Schemas whose form with that column is kept.
+const SCHEMAS_KEPT: usize = 64;
 
 pub(super) struct Stamping {
     event_time: EventTime,
     late: LateRecords,
     alignment: Option<AlignmentConfig>,
     warned: Option<Instant>,
-    /// The last schema that a column was added to, and what came of it.
-    schemas: Option<(SchemaRef, SchemaRef)>,
+    /// Schemas that a column was added to lately, and what came of each: equal schemas have to
+    /// stay one `SchemaRef`.
+    schemas: Vec<(SchemaRef, SchemaRef)>,
     progress: Arc<Progress>,
 }
 
@@ -44,7 +47,7 @@ impl Stamping {
             late,
             alignment,
             warned: None,
-            schemas: None,
+            schemas: Vec::new(),
             progress,
         }
     }
@@ -136,9 +139,8 @@ impl Stamping {
 
     /// The same for the same, so that sinks see that nothing has changed.
     fn with_late(&mut self, schema: &SchemaRef) -> Result<SchemaRef, PipelineError> {
-        if let Some((before, after)) = &self.schemas
-            && Arc::ptr_eq(before, schema)
-        {
+        let mut known = self.schemas.iter();
+        if let Some((_, after)) = known.find(|(before, _)| Arc::ptr_eq(before, schema)) {
             return Ok(Arc::clone(after));
         }
         if schema.field_with_name(LATE).is_ok() {
@@ -150,7 +152,10 @@ impl Stamping {
         let mut fields: Vec<_> = schema.fields().iter().cloned().collect();
         fields.push(Arc::new(Field::new(LATE, DataType::Boolean, false)));
         let after = Arc::new(Schema::new_with_metadata(fields, schema.metadata().clone()));
-        self.schemas = Some((Arc::clone(schema), Arc::clone(&after)));
+        if self.schemas.len() == SCHEMAS_KEPT {
+            self.schemas.remove(0);
+        }
+        self.schemas.push((Arc::clone(schema), Arc::clone(&after)));
         Ok(after)
     }
 
@@ -194,16 +199,15 @@ fn keep(
         return Ok(());
     };
     let kept = verdicts(bounds, times, is_kept);
-    let column = |values: &[i64]| {
-        let kept = kept.set_indices().map(|row| values[row]);
-        Arc::new(kept.collect::<Vec<i64>>())
-    };
+    let values = kept.set_indices().map(|row| times.values[row]);
     let times = Times {
-        values: column(&times.values),
+        values: Arc::new(values.collect()),
         none: times.none,
     };
-    rows.offsets = column(&rows.offsets);
-    rows.timestamps = column(&rows.timestamps);
+    let messages = kept.set_indices().map(|row| rows.message(row));
+    let messages =
+        messages.map(|message| u32::try_from(message).expect("fewer than 2^32 messages"));
+    rows.origins = RowOrigins::Messages(messages.collect());
     rows.rows = filter_record_batch(&rows.rows, &BooleanArray::new(kept.clone(), None))
         .map_err(|error| PipelineError::EventTime(format!("dropping rows: {error}")))?;
     rows.event_times = Some(times);
