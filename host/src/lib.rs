@@ -13,7 +13,8 @@
 //! schemas, write log lines and count.
 //!
 //! The modules, in the order in which data meets them: [`config`] says what to do; [`kafka`]
-//! makes [`batch`]es; [`plugin`]s make [`rows`] of them, with [`schemas`]; [`sink`]s take those;
+//! makes [`batch`]es; [`plugin`]s make [`rows`] of them, with [`schemas`]; [`event_time`] says how
+//! far those have come; [`sink`]s take them;
 //! [`pipeline`] joins the threads, [`progress`] counts, [`stop`] ends. [`cli`], [`demo`] and
 //! [`mod@bench`] use all of it.
 //!
@@ -58,6 +59,7 @@ pub mod kafka;
 pub mod plugin;
 pub mod schemas;
 pub mod rows;
+pub mod event_time;
 pub mod sink;
 pub mod pipeline;
 pub mod progress;

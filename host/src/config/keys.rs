@@ -8,6 +8,7 @@ pub(super) mod pipeline;
 pub(super) mod plugins;
 pub(super) mod schemas;
 pub(super) mod source;
+pub(super) mod watermark;
 
 use std::sync::LazyLock;
 
@@ -45,6 +46,10 @@ pub static SECTIONS: &[Section] = &[
         "The plug-in that decodes values.",
     ),
     section(
+        "watermark",
+        "Event time: where it comes from, how far it has come, and what is late.",
+    ),
+    section(
         "sink",
         "Where rows go: `stdout`, `file` or `kafka`. Default: `stdout`.",
     ),
@@ -70,6 +75,7 @@ pub static KEYS: LazyLock<Vec<&'static Key>> = LazyLock::new(|| {
         &[&source::LIBRDKAFKA],
         schemas::ALL,
         plugins::ALL,
+        watermark::ALL,
         files::ALL,
         kafka_sink::ALL,
         connection::sink::ALL,

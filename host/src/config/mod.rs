@@ -43,6 +43,7 @@ mod substitute;
 mod tests;
 mod text;
 mod url;
+mod watermark;
 mod yaml;
 
 use std::fs;
@@ -72,6 +73,9 @@ pub use source::{
     GroupProtocol, IsolationLevel, RateLimit, SourceConfig, Start, StartupMode, StopAt, StopMode,
     TopicPattern, Topics, is_topic_name,
 };
+pub use watermark::{
+    AlignmentConfig, AlignmentMode, ColumnUnit, EventTimeFrom, LateRecords, WatermarkConfig,
+};
 
 use error::Problem::{File as FileProblem, Unreadable};
 use reader::{At, Reader};
@@ -99,6 +103,8 @@ pub struct PipelineConfig {
     pub deserializer: DeserializerConfig,
     /// What every instance of a plug-in may use.
     pub limits: PluginLimits,
+    /// How event time is tracked; `None` where it is not.
+    pub watermark: Option<WatermarkConfig>,
     /// Where rows go.
     pub sink: SinkConfig,
     /// What happens to bad records.
@@ -262,6 +268,7 @@ fn read(reader: &mut Reader<'_>, path: &Path) -> Option<PipelineConfig> {
         PluginRole::Deserializer,
     );
     let limits = plugin::read_limits(reader);
+    let watermark = watermark::read(reader);
     let tolerance = reader.choice(&keys::pipeline::ERRORS_TOLERANCE);
     let delivery_guarantee = reader.choice(&keys::pipeline::DELIVERY_GUARANTEE);
     Some(PipelineConfig {
@@ -272,6 +279,7 @@ fn read(reader: &mut Reader<'_>, path: &Path) -> Option<PipelineConfig> {
         interceptors,
         deserializer: DeserializerConfig { value: value? },
         limits,
+        watermark,
         sink,
         errors: ErrorsConfig {
             tolerance: tolerance?,

@@ -58,12 +58,6 @@ pub(in crate::config) static PLUGIN_CALL_TIMEOUT: Key = Key::integer(
 )
 .or("5000");
 
-pub(in crate::config) static WATERMARK: Key = Key::later(
-    "watermark",
-    "this build tracks no event time",
-    "Event time, and how late records may be.",
-);
-
 pub(in crate::config) static TRANSFORMS: Key = Key::later(
     "transforms",
     "rows go to the sink as the deserializer made them",
@@ -81,6 +75,5 @@ pub(super) static ALL: &[&Key] = &[
     &PLUGIN_MEMORY_MAX,
     &PLUGIN_MEMORY_RECYCLE,
     &PLUGIN_CALL_TIMEOUT,
-    &WATERMARK,
     &TRANSFORMS,
 ];
