@@ -13,7 +13,8 @@
 //! schemas, write log lines and count.
 //!
 //! The modules, in the order in which data meets them: [`config`] says what to do; [`kafka`]
-//! makes [`batch`]es; [`plugin`]s make [`rows`] of them, with [`schemas`]; [`sink`]s take those;
+//! makes [`batch`]es; [`plugin`]s make [`rows`] of them, with [`schemas`]; [`event_time`] says how
+//! far those have come; [`sink`]s take them;
 //! [`pipeline`] joins the threads, [`progress`] counts, [`stop`] ends. [`cli`], [`demo`] and
 //! [`mod@bench`] use all of it.
 //!
@@ -23,7 +24,7 @@
 //! use std::sync::Arc;
 //! use weir::batch::{BatchBuilder, Capacity, TopicPartition};
 //! use weir::plugin::{Deserializer, Limits, Plugin, PluginEngine};
-//! use weir::schemas::{Schema, SchemaError, SchemaSource, SchemaType};
+//! use weir::schemas::{Registered, Schema, SchemaError, SchemaSource, SchemaType};
 //!
 //! struct OneSchema;
 //! impl SchemaSource for OneSchema {
@@ -31,7 +32,7 @@
 //!         let text = r#"{"type":"record","name":"R","fields":[{"name":"n","type":"long"}]}"#;
 //!         Ok(Schema { schema_type: SchemaType::Avro, text: text.into(), references: vec![] })
 //!     }
-//!     fn latest(&self, subject: &str) -> Result<Schema, SchemaError> {
+//!     fn latest(&self, subject: &str) -> Result<Registered, SchemaError> {
 //!         Err(SchemaError::NotFound(subject.into()))
 //!     }
 //! }
@@ -58,6 +59,7 @@ pub mod kafka;
 pub mod plugin;
 pub mod schemas;
 pub mod rows;
+pub mod event_time;
 pub mod sink;
 pub mod pipeline;
 pub mod progress;

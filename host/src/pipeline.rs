@@ -11,15 +11,20 @@
 //! run dry, the sink makes durable what it has, and the source commits that.
 
 mod delivery;
+mod stamping;
 mod worker;
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
+use std::time::Instant;
 
 use crossbeam_channel::{Sender, bounded};
 
+use self::delivery::Delivery;
+use self::stamping::Stamping;
 use crate::batch::TopicPartition;
-use crate::config::{PipelineConfig, RateLimit, Tolerance};
+use crate::config::{AlignmentMode, PipelineConfig, RateLimit, Tolerance, WatermarkConfig};
+use crate::event_time::{Alignment, EventTime, Settings};
 use crate::kafka::{LatestStatistics, Links, SourceError, run_source};
 use crate::metrics::{Figures, PluginFigures};
 use crate::plugin::{ConsumerInterceptor, Deserializer, Limits, OpenError, Plugin};
@@ -86,6 +91,9 @@ pub enum PipelineError {
         /// What is wrong with it.
         reason: String,
     },
+    /// Rows have no event time, or cannot be marked as late.
+    #[error("{0}")]
+    EventTime(String),
     /// A column of metadata cannot be there.
     #[error(transparent)]
     Metadata(#[from] MetadataError),
@@ -208,25 +216,37 @@ pub fn start(config: &PipelineConfig, parts: Parts) -> Result<Running, PipelineE
             batches: taken,
             rows: rows_in.clone(),
             tolerate: config.errors.tolerance == Tolerance::All,
+            event_time: config
+                .watermark
+                .clone()
+                .map(|watermark| watermark.event_time),
+            without_time: None,
             retrying: retrying.clone(),
             failure: failure.clone(),
         };
         others.push(("worker", spawn("weir-worker", move || worker.run())));
     }
     drop(rows_in);
+    let event_time = config.watermark.as_ref().map(event_time);
+    let stamping = config.watermark.as_ref().zip(event_time.clone());
+    let stamping = stamping.map(|(watermark, event_time)| {
+        progress.follow(event_time.clone());
+        let progress = Arc::clone(&progress);
+        Stamping::new(event_time, watermark.late, watermark.alignment, progress)
+    });
     let (sink_limits, new_sink_limits) = crossbeam_channel::unbounded();
-    let delivery = delivery::Delivery::new(
+    let delivery = Delivery::new(
         parts.sink,
         rows,
         delivered_in,
         &retrying,
-        &config.rate_limit,
-        new_sink_limits,
+        stamping,
+        (&config.rate_limit, new_sink_limits),
     );
     let (sink_failure, sink_stop) = (failure.clone(), stop.clone());
     let run_sink = move || {
         if let Err(error) = delivery.run() {
-            sink_failure.report(error.into(), &sink_stop);
+            sink_failure.report(error, &sink_stop);
         }
     };
     others.push(("sink", spawn("weir-sink", run_sink)));
@@ -238,6 +258,7 @@ pub fn start(config: &PipelineConfig, parts: Parts) -> Result<Running, PipelineE
         stop: stop.clone(),
         progress: Arc::clone(&progress),
         statistics,
+        event_time,
     };
     let source_config = config.source.clone();
     let source = spawn("weir-source", move || run_source(&source_config, links));
@@ -254,6 +275,19 @@ pub fn start(config: &PipelineConfig, parts: Parts) -> Result<Running, PipelineE
         source,
         others,
     })
+}
+
+fn event_time(config: &WatermarkConfig) -> EventTime {
+    let settings = Settings {
+        max_out_of_orderness: config.max_out_of_orderness,
+        idle_timeout: config.idle_timeout,
+    };
+    // In the other modes nobody waits.
+    let alignment = config
+        .alignment
+        .filter(|alignment| alignment.mode == AlignmentMode::Pause)
+        .map(|alignment| Alignment::new(alignment.max_drift));
+    EventTime::new(settings, alignment, config.max_future, Instant::now())
 }
 
 fn open(

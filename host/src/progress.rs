@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use crate::batch::TopicPartition;
+use crate::event_time::EventTime;
 
 /// The figures of a running pipeline. All only grow, but for the partitions' own.
 #[derive(Debug, Default)]
@@ -26,6 +27,17 @@ pub struct Progress {
     pub errors: Counter,
     /// Times a batch had to wait for something outside.
     pub retries: Counter,
+    /// Rows that came after the watermark had passed them.
+    pub late: Counter,
+    /// Those of them that were dropped for that.
+    pub late_dropped: Counter,
+    /// Rows that were dropped because they were too far ahead of the other partitions.
+    pub excess: Counter,
+    /// Rows whose event time is too far in the future to be believed.
+    pub future: Counter,
+    /// Rows without an event time.
+    pub timeless: Counter,
+    event_time: OnceLock<EventTime>,
     plugin_nanos: Counter,
     partitions: Mutex<BTreeMap<TopicPartition, PartitionProgress>>,
 }
@@ -76,6 +88,17 @@ impl Progress {
     #[must_use]
     pub fn plugin_time(&self) -> Duration {
         Duration::from_nanos(self.plugin_nanos.get())
+    }
+
+    /// Event time, if the pipeline tracks it.
+    #[must_use]
+    pub fn event_time(&self) -> Option<&EventTime> {
+        self.event_time.get()
+    }
+
+    pub(crate) fn follow(&self, event_time: EventTime) {
+        // A pipeline has one.
+        let _ = self.event_time.set(event_time);
     }
 
     /// All assigned partitions.

@@ -6,6 +6,7 @@ mod path;
 use arrow::array::RecordBatch;
 
 use crate::batch::Envelopes;
+use crate::event_time::Times;
 
 pub use metadata::{MetadataColumns, MetadataError};
 pub use path::ColumnPath;
@@ -19,6 +20,11 @@ pub struct Rows {
     pub messages: Envelopes,
     /// Which of the messages each row came from.
     pub origins: RowOrigins,
+    /// The event time of each row; `None` where it is not tracked.
+    pub event_times: Option<Times>,
+    /// The watermark after these rows, in ms since the epoch: none below it is expected to come.
+    /// It never goes back from one batch to the next.
+    pub watermark: Option<i64>,
 }
 
 /// The message behind each row.

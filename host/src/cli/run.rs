@@ -133,6 +133,15 @@ fn draw(bar: &ProgressBar, progress: &Progress, elapsed: Duration) {
             HumanCount(progress.errors.get())
         ));
     }
+    if let Some(event_time) = progress.event_time() {
+        let view = event_time.view();
+        if let Some(watermark) = view.watermark {
+            message.push_str(&format!(", watermark {}", show::instant(watermark)));
+        }
+        if let Some(holder) = show::holder(&view) {
+            message.push_str(&format!(", {holder}"));
+        }
+    }
     bar.set_message(message);
     bar.tick();
 }

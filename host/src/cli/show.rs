@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use indicatif::{HumanBytes, HumanCount};
 
+use crate::batch::TopicPartition;
 use crate::config::{SinkConfig, SourceConfig, Topics};
+use crate::event_time::{EventTime, EventTimeView, State};
 use crate::progress::Progress;
 
 /// A line on standard error.
@@ -74,17 +76,83 @@ pub(super) fn summary(name: &str, progress: &Progress, elapsed: Duration) -> Str
         ", plug-ins {:.0} ms",
         progress.plugin_time().as_secs_f64() * 1e3
     ));
+    if let Some(watermark) = progress.event_time().and_then(EventTime::watermark) {
+        line.push_str(&format!(", watermark {}", instant(watermark)));
+    }
     for (count, what) in [
         (progress.errors.get(), "bad records"),
         (progress.dropped.get(), "dropped"),
         (progress.tombstones.get(), "tombstones"),
         (progress.skipped.get(), "skipped"),
+        (progress.late.get(), "late"),
+        (progress.late_dropped.get(), "dropped as late"),
+        (progress.excess.get(), "dropped as too far ahead"),
+        (progress.future.get(), "in the future"),
+        (progress.timeless.get(), "without event time"),
     ] {
         if count > 0 {
             line.push_str(&format!(", {} {what}", HumanCount(count)));
         }
     }
     line
+}
+
+/// A time in ms since the epoch, for people; the number where the calendar ends.
+pub(super) fn instant(epoch_ms: i64) -> String {
+    match jiff::Timestamp::from_millisecond(epoch_ms) {
+        Ok(instant) => format!("{instant:.3}"),
+        Err(_) => format!("{epoch_ms} ms"),
+    }
+}
+
+/// What holds the watermark back, and how far it is behind the partition that is ahead of all
+/// others.
+pub(super) fn holder(view: &EventTimeView) -> Option<String> {
+    let watermark = view.watermark?;
+    let times = view.partitions.iter().map(|(_, time)| time.watermark);
+    let ahead = times.max().flatten()?.saturating_sub(watermark);
+    let behind = Duration::from_millis(ahead.unsigned_abs());
+    match &view.holder {
+        Some(holder) if !behind.is_zero() => {
+            Some(format!("held back {} by {holder}", rough(behind)))
+        }
+        _ => None,
+    }
+}
+
+/// Of a partition: its event time, and whether it is waited for.
+pub(super) fn event_time(view: &EventTimeView, source: &TopicPartition) -> String {
+    let found = view.partitions.iter().find(|(known, _)| known == source);
+    let Some((_, time)) = found else {
+        return String::new();
+    };
+    let mut text = match time.event_time {
+        Some(at) => instant(at),
+        None => "no event time yet".to_owned(),
+    };
+    let state = match time.state {
+        State::Finished => Some("through"),
+        State::Idle => Some("idle"),
+        State::Active if time.paused => Some("waits for the others"),
+        State::Active if view.holder.as_ref() == Some(source) => Some("holds the watermark"),
+        State::Active => None,
+    };
+    if let Some(state) = state {
+        text.push_str(", ");
+        text.push_str(state);
+    }
+    text
+}
+
+/// A span of time in its largest unit.
+fn rough(span: Duration) -> String {
+    match span.as_secs() {
+        0 => format!("{} ms", span.as_millis()),
+        s @ 1..120 => format!("{s} s"),
+        s @ 120..7_200 => format!("{} min", s / 60),
+        s @ 7_200..172_800 => format!("{} h", s / 3_600),
+        s => format!("{} days", s / 86_400),
+    }
 }
 
 /// A rate, rounded.

@@ -92,6 +92,8 @@ pub enum Unit {
     Kibibytes,
     /// Milliseconds.
     Milliseconds,
+    /// Seconds.
+    Seconds,
     /// Messages.
     Messages,
     /// Rows.
@@ -118,6 +120,7 @@ impl Unit {
             Self::Bytes => "bytes",
             Self::Kibibytes => "kibibytes",
             Self::Milliseconds => "milliseconds",
+            Self::Seconds => "seconds",
             Self::Messages => "messages",
             Self::Rows => "rows",
             Self::Requests => "requests",

@@ -6,7 +6,9 @@ pub(super) mod files;
 pub(super) mod kafka_sink;
 pub(super) mod pipeline;
 pub(super) mod plugins;
+pub(super) mod schemas;
 pub(super) mod source;
+pub(super) mod watermark;
 
 use std::sync::LazyLock;
 
@@ -44,6 +46,10 @@ pub static SECTIONS: &[Section] = &[
         "The plug-in that decodes values.",
     ),
     section(
+        "watermark",
+        "Event time: where it comes from, how far it has come, and what is late.",
+    ),
+    section(
         "sink",
         "Where rows go: `stdout`, `file` or `kafka`. Default: `stdout`.",
     ),
@@ -67,7 +73,9 @@ pub static KEYS: LazyLock<Vec<&'static Key>> = LazyLock::new(|| {
         consumer::ALL,
         connection::source::ALL,
         &[&source::LIBRDKAFKA],
+        schemas::ALL,
         plugins::ALL,
+        watermark::ALL,
         files::ALL,
         kafka_sink::ALL,
         connection::sink::ALL,

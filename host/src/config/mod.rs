@@ -43,6 +43,7 @@ mod substitute;
 mod tests;
 mod text;
 mod url;
+mod watermark;
 mod yaml;
 
 use std::fs;
@@ -58,7 +59,10 @@ pub use moment::Moment;
 pub use offsets::PartitionOffsets;
 pub use plugin::{BUILT_IN, PluginConfig, PluginLimits, PluginRef, PluginRole};
 pub use profile::Profile;
-pub use schemas::{RegistryConfig, SCHEMA_EXTENSIONS, SchemaFile, SchemaName, SchemasConfig};
+pub use schemas::{
+    BearerSource, Declared, OauthConfig, Pem, RegistryAuth, RegistryConfig, RegistryTls, Retries,
+    SCHEMA_EXTENSIONS, SCHEMA_EXTENSIONS_SHOWN, SchemaFile, SchemaFiles, SchemaName, SchemasConfig,
+};
 pub use secret::Secret;
 pub use security::{HostNameCheck, SaslMechanism, SecurityProtocol};
 pub use sink::{
@@ -68,6 +72,9 @@ pub use sink::{
 pub use source::{
     GroupProtocol, IsolationLevel, RateLimit, SourceConfig, Start, StartupMode, StopAt, StopMode,
     TopicPattern, Topics, is_topic_name,
+};
+pub use watermark::{
+    AlignmentConfig, AlignmentMode, ColumnUnit, EventTimeFrom, LateRecords, WatermarkConfig,
 };
 
 use error::Problem::{File as FileProblem, Unreadable};
@@ -96,6 +103,8 @@ pub struct PipelineConfig {
     pub deserializer: DeserializerConfig,
     /// What every instance of a plug-in may use.
     pub limits: PluginLimits,
+    /// How event time is tracked; `None` where it is not.
+    pub watermark: Option<WatermarkConfig>,
     /// Where rows go.
     pub sink: SinkConfig,
     /// What happens to bad records.
@@ -198,12 +207,17 @@ impl PipelineConfig {
             PluginRef::BuiltIn(_) => None,
         });
         let schemas = match &self.schemas {
-            SchemasConfig::Files(files) => files.as_slice(),
+            SchemasConfig::Files(files) => files.files.as_slice(),
             SchemasConfig::None | SchemasConfig::Registry(_) => &[],
         };
-        let schemas = schemas
-            .iter()
-            .map(|file| ("schema.files", file.path.as_path(), &file.declared));
+        let registry = match &self.schemas {
+            SchemasConfig::Registry(registry) => Some(registry.files()),
+            SchemasConfig::None | SchemasConfig::Files(_) => None,
+        };
+        let schemas = schemas.iter().flat_map(|file| {
+            let paths = file.paths.iter();
+            paths.map(|path| ("schema.files", path.as_path(), &file.declared))
+        });
         let sink = match &self.sink {
             SinkConfig::Kafka(sink) => Some(&sink.client),
             SinkConfig::Stdout | SinkConfig::File(_) => None,
@@ -213,6 +227,7 @@ impl PipelineConfig {
         let mut errors: Vec<ConfigError> = plugins
             .chain(schemas)
             .chain(certificates)
+            .chain(registry.into_iter().flatten())
             .filter_map(|(key, path, declared)| {
                 let why = match fs::metadata(path) {
                     Ok(metadata) if metadata.is_file() => return None,
@@ -253,6 +268,7 @@ fn read(reader: &mut Reader<'_>, path: &Path) -> Option<PipelineConfig> {
         PluginRole::Deserializer,
     );
     let limits = plugin::read_limits(reader);
+    let watermark = watermark::read(reader);
     let tolerance = reader.choice(&keys::pipeline::ERRORS_TOLERANCE);
     let delivery_guarantee = reader.choice(&keys::pipeline::DELIVERY_GUARANTEE);
     Some(PipelineConfig {
@@ -263,6 +279,7 @@ fn read(reader: &mut Reader<'_>, path: &Path) -> Option<PipelineConfig> {
         interceptors,
         deserializer: DeserializerConfig { value: value? },
         limits,
+        watermark,
         sink,
         errors: ErrorsConfig {
             tolerance: tolerance?,

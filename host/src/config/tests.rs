@@ -72,6 +72,15 @@ fn a_first_file_gets_every_default() {
     assert_eq!(config.limits.memory_max_bytes, 256 << 20);
     assert_eq!(config.limits.memory_recycle_bytes, 128 << 20);
     assert_eq!(config.limits.call_timeout, Duration::from_secs(5));
+    let expected = WatermarkConfig {
+        event_time: EventTimeFrom::Timestamp,
+        max_out_of_orderness: 5_000,
+        idle_timeout: Some(Duration::from_secs(30)),
+        max_future: 300_000,
+        late: LateRecords::Deliver,
+        alignment: None,
+    };
+    assert_eq!(config.watermark, Some(expected));
     assert!(matches!(config.sink, SinkConfig::Stdout));
     assert_eq!(config.errors.tolerance, Tolerance::All);
     assert_eq!(config.delivery_guarantee, DeliveryGuarantee::AtLeastOnce);
@@ -101,6 +110,12 @@ interceptors:
   - plugin: ./plugins/mine.wasm
     options: { a: [1, -2, 2.5, true, null, "3"], big: 18446744073709551615, t: "$${x} ${env:ROWS}" }
 deserializer.value.plugin: ../house.wasm
+watermark:
+  event.time: $.timestamp.at
+  event.time.unit: US
+  idle.timeout.ms: 0
+  late.records: column
+  alignment: { max.drift.ms: 60000, mode: drop_excess }
 sink:
   kafka: { topic: clean, compression.type: zstd, queue.buffering.max.ms: 7 }
   serializer: { plugin: json }
@@ -109,6 +124,22 @@ delivery.guarantee: at_least_once
 "#;
     let config = PipelineConfig::parse(text, Path::new("conf/orders.yaml"), &env).unwrap();
     assert_eq!(config.name, "full");
+    let expected = WatermarkConfig {
+        event_time: EventTimeFrom::Column {
+            path: crate::rows::ColumnPath::new("timestamp.at"),
+            unit: ColumnUnit::Micros,
+        },
+        max_out_of_orderness: 5_000,
+        idle_timeout: None,
+        max_future: 300_000,
+        late: LateRecords::Column,
+        alignment: Some(AlignmentConfig {
+            max_drift: 60_000,
+            mode: AlignmentMode::DropExcess,
+            check_interval: Duration::from_secs(1),
+        }),
+    };
+    assert_eq!(config.watermark, Some(expected));
     assert_eq!(config.source.group_id, "7");
     assert_eq!(config.source.start, Start::Earliest);
     assert_eq!(config.source.stop, StopAt::Latest);
@@ -130,11 +161,11 @@ delivery.guarantee: at_least_once
     let SchemasConfig::Registry(registry) = &config.schemas else {
         panic!("{:?}", config.schemas);
     };
-    assert_eq!(registry.url, "https://registry.example:8081/prefix");
-    assert_eq!(
-        registry.user_info.as_ref().unwrap().reveal(),
-        "weir:hunter2"
-    );
+    assert_eq!(registry.urls, ["https://registry.example:8081/prefix"]);
+    let RegistryAuth::Basic(user_info) = &registry.auth else {
+        panic!("{:?}", registry.auth);
+    };
+    assert_eq!(user_info.reveal(), "weir:hunter2");
     assert_eq!(
         config.interceptors[1].plugin,
         PluginRef::Path(PathBuf::from("conf/plugins/mine.wasm"))
@@ -360,4 +391,10 @@ fn every_key_that_names_a_property_reaches_it() {
         reached += 1;
     }
     assert!(reached > 80, "{reached} keys");
+}
+
+#[test]
+fn event_time_is_not_tracked_where_it_is_switched_off() {
+    let text = format!("{FIRST_FILE}watermark.enable.watermark.tracking: false\n");
+    assert_eq!(parse(&text).unwrap().watermark, None);
 }

@@ -7,6 +7,7 @@ mod rebalancing;
 mod positions;
 mod start;
 mod handing_on;
+mod aligning;
 mod committing;
 mod lists;
 
@@ -18,6 +19,7 @@ use crossbeam_channel::{Receiver, Sender};
 use rdkafka::consumer::BaseConsumer;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
+use self::aligning::Waiting;
 use self::reader::Reader;
 use super::batching::BatchLimits;
 use super::native::EventQueue;
@@ -26,6 +28,7 @@ use super::statistics::LatestStatistics;
 use super::{LoggingContext, client_config};
 use crate::batch::{MessageBatch, TopicPartition};
 use crate::config::{RateLimit, SourceConfig};
+use crate::event_time::EventTime;
 use crate::progress::Progress;
 use crate::rate::Limiter;
 use crate::stop::Stop;
@@ -115,6 +118,8 @@ pub(crate) struct Links {
     pub(crate) stop: Stop,
     pub(crate) progress: Arc<Progress>,
     pub(crate) statistics: LatestStatistics,
+    /// Told which partitions there are and what is read, if event time is tracked.
+    pub(crate) event_time: Option<EventTime>,
 }
 
 /// Reads until the end of what was asked for, or until asked to stop; then waits for the
@@ -143,6 +148,7 @@ pub(crate) fn run(config: &SourceConfig, links: Links) -> Result<(), SourceError
         assignments: 0,
         offsets: Offsets::default(),
         outbox: VecDeque::new(),
+        waiting: Waiting::default(),
         blocked_since: None,
         paused: false,
         next_commit: Instant::now() + config.commit_interval,

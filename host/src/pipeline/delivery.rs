@@ -6,8 +6,9 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 
-use super::SinkItem;
+use super::stamping::Stamping;
 use super::worker::Retrying;
+use super::{PipelineError, SinkItem};
 use crate::config::RateLimit;
 use crate::kafka::Delivered;
 use crate::progress::Progress;
@@ -28,6 +29,7 @@ pub(super) struct Delivery {
     limiter: Limiter,
     /// New limits for what goes to the sink.
     limits: Receiver<RateLimit>,
+    stamping: Option<Stamping>,
     pending: Pending,
 }
 
@@ -45,8 +47,8 @@ impl Delivery {
         items: Receiver<SinkItem>,
         delivered: Sender<Delivered>,
         retrying: &Retrying,
-        limit: &RateLimit,
-        limits: Receiver<RateLimit>,
+        stamping: Option<Stamping>,
+        (limit, limits): (&RateLimit, Receiver<RateLimit>),
     ) -> Self {
         Delivery {
             sink,
@@ -56,12 +58,13 @@ impl Delivery {
             stop: retrying.stop.clone(),
             limiter: Limiter::new(limit, Instant::now()),
             limits,
+            stamping,
             pending: Pending::default(),
         }
     }
 
     /// Runs until the workers are gone, and everything they sent is durable.
-    pub(super) fn run(mut self) -> Result<(), SinkError> {
+    pub(super) fn run(mut self) -> Result<(), PipelineError> {
         loop {
             match self.items.recv_timeout(LOOK) {
                 Ok(SinkItem::Delivery {
@@ -69,19 +72,26 @@ impl Delivery {
                     rows,
                     bytes,
                 }) => {
-                    let count = rows.iter().map(Rows::len).sum();
-                    self.wait_for_permit(count, bytes)?;
+                    self.wait_for_permit(rows.iter().map(Rows::len).sum(), bytes)?;
+                    let rows = match &mut self.stamping {
+                        Some(stamping) => {
+                            let clock = jiff::Timestamp::now().as_millisecond();
+                            stamping.stamp(&delivered, rows, Instant::now(), clock)?
+                        }
+                        None => rows,
+                    };
                     for rows in &rows {
                         self.sink.write(rows)?;
                         self.pending.writes += 1;
                     }
+                    let count = rows.iter().map(Rows::len).sum();
                     self.pending.push(count, delivered);
                 }
                 Ok(SinkItem::Flush) => self.sink.flush()?,
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => {
                     self.sink.flush()?;
-                    return self.report();
+                    return Ok(self.report()?);
                 }
             }
             self.report()?;

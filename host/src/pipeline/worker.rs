@@ -3,10 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use arrow::datatypes::SchemaRef;
 use crossbeam_channel::{Receiver, Sender};
 
 use super::{Failure, PipelineError, SinkItem};
 use crate::batch::{MessageBatch, TopicPartition};
+use crate::config::EventTimeFrom;
+use crate::event_time::{Times, event_times};
 use crate::kafka::{Delivered, SourceItem, SourcedBatch};
 use crate::metrics::PluginFigures;
 use crate::plugin::{BatchStop, ConsumerInterceptor, Deserializer, MessageError};
@@ -27,6 +30,10 @@ pub(super) struct Worker {
     pub(super) batches: Receiver<SourceItem>,
     pub(super) rows: Sender<SinkItem>,
     pub(super) tolerate: bool,
+    /// Where event times come from, if they are tracked.
+    pub(super) event_time: Option<EventTimeFrom>,
+    /// The schema that was last found to have none.
+    pub(super) without_time: Option<SchemaRef>,
     pub(super) retrying: Retrying,
     pub(super) failure: Failure,
 }
@@ -74,9 +81,10 @@ impl Worker {
     /// that succeeds.
     fn handle(&mut self, sourced: &SourcedBatch) -> Result<Option<SinkItem>, PipelineError> {
         let batch = &sourced.batch;
-        let Some(handled) = self.stages.run(batch, &self.retrying)? else {
+        let Some(mut handled) = self.stages.run(batch, &self.retrying)? else {
             return Ok(None);
         };
+        self.read_event_times(&mut handled.rows)?;
         let progress = &self.retrying.progress;
         progress.add_plugin_time(handled.plugin_time);
         progress.errors.add(handled.errors.len());
@@ -104,6 +112,34 @@ impl Worker {
             rows: handled.rows,
             bytes: batch.payload_bytes(),
         }))
+    }
+}
+
+impl Worker {
+    /// Rows without an event time go on without, where bad records do.
+    fn read_event_times(&mut self, rows: &mut [Rows]) -> Result<(), PipelineError> {
+        let Some(from) = &self.event_time else {
+            return Ok(());
+        };
+        for rows in rows {
+            let times = event_times(from, rows);
+            if let Err(error) = &times {
+                if !self.tolerate {
+                    return Err(PipelineError::EventTime(error.to_string()));
+                }
+                let schema = rows.rows.schema();
+                let known = self.without_time.replace(Arc::clone(&schema));
+                if !known.is_some_and(|known| Arc::ptr_eq(&known, &schema)) {
+                    tracing::warn!(
+                        "{}: {error}; the watermark goes on without them",
+                        rows.messages.source
+                    );
+                }
+            }
+            let none = || Times::new(vec![Times::NONE; rows.rows.num_rows()]);
+            rows.event_times = Some(times.unwrap_or_else(|_| none()));
+        }
+        Ok(())
     }
 }
 

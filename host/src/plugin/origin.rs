@@ -134,6 +134,8 @@ pub(super) fn in_order(batch: &MessageBatch, mut groups: Vec<(RecordBatch, Origi
             rows,
             messages: batch.envelopes(),
             origins: origins.of_rows(),
+            event_times: None,
+            watermark: None,
         }];
     }
     let groups: Vec<(RecordBatch, Vec<u32>)> = groups
@@ -167,6 +169,8 @@ pub(super) fn in_order(batch: &MessageBatch, mut groups: Vec<(RecordBatch, Origi
             },
             messages: batch.envelopes(),
             origins: RowOrigins::Messages(origins[start..end].to_vec()),
+            event_times: None,
+            watermark: None,
         });
     }
     ordered

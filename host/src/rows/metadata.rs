@@ -301,6 +301,8 @@ mod tests {
             rows: RecordBatch::try_from_iter(columns).unwrap(),
             messages: batch().envelopes(),
             origins,
+            event_times: None,
+            watermark: None,
         }
     }
 

@@ -52,5 +52,7 @@ pub(super) fn rows_from(rows: RecordBatch, messages: &[Message]) -> Rows {
         rows,
         messages: batch.finish().envelopes(),
         origins: RowOrigins::Identity,
+        event_times: None,
+        watermark: None,
     }
 }

@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use super::show;
 use crate::batch::TopicPartition;
+use crate::event_time::EventTime;
 use crate::progress::Progress;
 use crate::rows::Rows;
 use crate::sink::json::JsonRows;
@@ -146,6 +147,10 @@ impl<'a> View<'a> {
             .max()
             .unwrap_or(1)
             .max(1);
+        let event_time = progress
+            .event_time()
+            .map(EventTime::view)
+            .unwrap_or_default();
         for (source, partition) in progress.partitions() {
             let bar = self.partitions.entry(source.clone()).or_insert_with(|| {
                 let style = ProgressStyle::with_template("  {prefix:16} {bar:24.green/dim} {msg}");
@@ -158,8 +163,9 @@ impl<'a> View<'a> {
             bar.set_length(most.unsigned_abs());
             bar.set_position(partition.delivered.unsigned_abs());
             bar.set_message(format!(
-                "offset {}",
-                HumanCount(partition.delivered.unsigned_abs())
+                "offset {:>6}  {}",
+                HumanCount(partition.delivered.unsigned_abs()).to_string(),
+                show::event_time(&event_time, &source),
             ));
         }
         let rows = progress.rows.get();
@@ -193,6 +199,12 @@ impl<'a> View<'a> {
             HumanCount(rows),
             HumanCount(self.last.2),
         );
+        if let Some(watermark) = progress.event_time().and_then(EventTime::watermark) {
+            text.push_str(&format!(", watermark {}", show::instant(watermark)));
+        }
+        if progress.late.get() > 0 {
+            text.push_str(&format!(", {} late", HumanCount(progress.late.get())));
+        }
         if progress.errors.get() > 0 {
             text.push_str(&format!(
                 ", {} bad records",

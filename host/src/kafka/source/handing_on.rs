@@ -20,10 +20,11 @@ impl Reader<'_> {
     /// Hands on what is cut. Returns false when the pipeline is full, after waiting for it
     /// a little.
     pub(super) fn hand_on(&mut self, now: Instant) -> Result<bool, SourceError> {
-        while let Some(item) = self.outbox.pop_front() {
+        let mut let_go = self.let_go();
+        while let Some((item, from)) = self.next_batch(&mut let_go)? {
             let (rows, bytes) = (item.batch.len(), item.batch.payload_bytes());
             if let Some(wait) = self.wait_for_permit(rows, bytes) {
-                self.outbox.push_front(item);
+                self.put_back(item, from);
                 // Short, so that reports are taken and brokers are heard meanwhile.
                 std::thread::sleep(wait.min(POLL_MAX));
                 self.pause_if_blocked(now)?;
@@ -35,13 +36,17 @@ impl Reader<'_> {
             } else {
                 POLL_MAX
             };
-            let (source, last) = (
+            let (source, last, assignment) = (
                 item.batch.source.clone(),
                 item.batch.offsets.last().copied(),
+                item.assignment,
             );
             match self.links.batches[worker].send_timeout(SourceItem::Batch(item), wait) {
                 Ok(()) => {
                     self.is_permitted = false;
+                    if let Some(event_time) = &self.links.event_time {
+                        event_time.handed_on(assignment);
+                    }
                     self.links.progress.messages.add(rows);
                     self.links.progress.bytes.add(bytes);
                     if let Some(last) = last {
@@ -51,7 +56,7 @@ impl Reader<'_> {
                     }
                 }
                 Err(SendTimeoutError::Timeout(SourceItem::Batch(item))) => {
-                    self.outbox.push_front(item);
+                    self.put_back(item, from);
                     self.pause_if_blocked(now)?;
                     return Ok(false);
                 }
@@ -90,12 +95,13 @@ impl Reader<'_> {
         Ok(())
     }
 
-    /// Pauses all partitions but those that are through, or resumes them.
+    /// Pauses all partitions but those that are through, or resumes them, except for those that
+    /// wait for others.
     pub(super) fn pause(&mut self, pause: bool) -> Result<(), SourceError> {
         let open = list(
             self.partitions
                 .iter()
-                .filter(|p| !p.finished)
+                .filter(|p| !p.finished && (pause || !p.parked))
                 .map(|p| (&p.source, Offset::Invalid)),
         );
         let done = if pause {

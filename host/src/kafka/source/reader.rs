@@ -8,10 +8,12 @@ use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::topic_partition_list::Offset;
 
+use super::aligning::{self, Waiting};
 use super::lists::list;
 use super::{Links, SourceError, SourcedBatch};
 use crate::batch::{MessageBatch, TopicPartition};
 use crate::config::{SourceConfig, StopAt, Topics};
+use crate::event_time::EventTime;
 use crate::kafka::LoggingContext;
 use crate::kafka::batching::{BatchLimits, Filling, MessageParts};
 use crate::kafka::native::{Event, EventQueue, Message};
@@ -45,6 +47,8 @@ pub(super) struct Reader<'c> {
     pub(super) offsets: Offsets,
     /// Cut, and not handed on yet.
     pub(super) outbox: VecDeque<SourcedBatch>,
+    /// What waits for other partitions to come closer in event time.
+    pub(super) waiting: Waiting,
     pub(super) blocked_since: Option<Instant>,
     pub(super) paused: bool,
     pub(super) next_commit: Instant,
@@ -71,6 +75,8 @@ pub(super) struct Partition {
     /// Bounded reading ends here.
     pub(super) stop_at: Option<i64>,
     pub(super) finished: bool,
+    /// Paused, because enough of it waits for other partitions.
+    pub(super) parked: bool,
 }
 
 impl Reader<'_> {
@@ -87,6 +93,9 @@ impl Reader<'_> {
                 self.limiter = Limiter::new(&limit, now);
             }
             self.refresh_topics(now)?;
+            if let Some(event_time) = &self.links.event_time {
+                event_time.tick(now, self.blocked_since.is_none());
+            }
             if !self.hand_on(now)? && !self.paused {
                 continue;
             }
@@ -118,6 +127,7 @@ impl Reader<'_> {
             if bounded
                 && assigned
                 && self.outbox.is_empty()
+                && self.waiting.is_empty()
                 && self.partitions.iter().all(|p| p.finished)
             {
                 break;
@@ -138,10 +148,12 @@ impl Reader<'_> {
             .flatten()
             .min();
         let due = due.map_or(POLL_MAX, |due| due.saturating_duration_since(now));
-        if self.outbox.is_empty() {
-            due.min(POLL_MAX)
-        } else {
+        if !self.outbox.is_empty() {
             Duration::from_millis(10)
+        } else if !self.waiting.is_empty() {
+            aligning::LOOK
+        } else {
+            due.min(POLL_MAX)
         }
     }
 
@@ -176,12 +188,13 @@ impl Reader<'_> {
         };
         let (outbox, offsets, assignment) =
             (&mut self.outbox, &mut self.offsets, partition.assignment);
+        let event_time = self.links.event_time.as_ref();
         partition.filling.push(
             &self.limits,
             now,
             &parts,
             |each| message.headers(each),
-            |batch| post(outbox, offsets, batch, assignment),
+            |batch| post(outbox, offsets, event_time, batch, assignment),
         );
         let is_last = partition.stop_at == Some(offset + 1);
         if let Some(due) = partition.filling.due(&self.limits) {
@@ -246,6 +259,7 @@ impl Reader<'_> {
             post(
                 &mut self.outbox,
                 &mut self.offsets,
+                self.links.event_time.as_ref(),
                 batch,
                 partition.assignment,
             );
@@ -269,12 +283,16 @@ impl Reader<'_> {
             post(
                 &mut self.outbox,
                 &mut self.offsets,
+                self.links.event_time.as_ref(),
                 batch,
                 partition.assignment,
             );
         }
         if !partition.finished {
             partition.finished = true;
+            if let Some(event_time) = &self.links.event_time {
+                event_time.finish(partition.assignment);
+            }
             let source = partition.source.clone();
             self.stop_fetching(&source);
         }
@@ -352,6 +370,7 @@ impl Reader<'_> {
                         post(
                             &mut self.outbox,
                             &mut self.offsets,
+                            self.links.event_time.as_ref(),
                             batch,
                             partition.assignment,
                         );
@@ -368,9 +387,13 @@ impl Reader<'_> {
 fn post(
     outbox: &mut VecDeque<SourcedBatch>,
     offsets: &mut Offsets,
+    event_time: Option<&EventTime>,
     batch: MessageBatch,
     assignment: u64,
 ) {
+    if let Some(event_time) = event_time {
+        event_time.read(assignment);
+    }
     if let Some(last) = batch.offsets.last() {
         offsets.sent(&batch.source, last + 1);
     }

@@ -51,9 +51,15 @@ impl Reader<'_> {
                     log_end: None,
                 },
             );
+            if let Some(event_time) = &self.links.event_time {
+                event_time.assign(self.assignments, source.clone());
+            }
             let finished = position.stop_at.is_some_and(|stop| position.start >= stop);
             if finished {
                 self.stop_fetching(&source);
+                if let Some(event_time) = &self.links.event_time {
+                    event_time.finish(self.assignments);
+                }
             }
             self.partitions.push(Partition {
                 filling: Filling::new(source.clone()),
@@ -61,6 +67,7 @@ impl Reader<'_> {
                 assignment: self.assignments,
                 stop_at: position.stop_at,
                 finished,
+                parked: false,
             });
         }
         tracing::info!("{} partitions assigned", self.partitions.len());
@@ -83,6 +90,13 @@ impl Reader<'_> {
             }
             stays
         });
+        for partition in &self.partitions {
+            if revoked.contains(&partition.source)
+                && let Some(first) = self.waiting.withdraw(partition.assignment)
+            {
+                offsets.withdrawn(&partition.source, first);
+            }
+        }
         self.lookup.clear();
         let waiting: Vec<TopicPartition> = revoked.iter().cloned().collect();
         let deadline = Instant::now() + self.config.session_timeout / 2;
@@ -108,6 +122,12 @@ impl Reader<'_> {
                 "offsets were not committed at a rebalance: {error}; some messages will be delivered twice"
             );
         }
+        // Whoever gets them back expects that they are fetched.
+        for partition in self.partitions.iter().filter(|p| p.parked) {
+            if revoked.contains(&partition.source) {
+                self.fetch(&partition.source, true)?;
+            }
+        }
         let released = match self.consumer.rebalance_protocol() {
             RebalanceProtocol::Cooperative => self.consumer.incremental_unassign(&list(
                 revoked.iter().map(|source| (source, Offset::Invalid)),
@@ -117,6 +137,11 @@ impl Reader<'_> {
         for source in &revoked {
             self.offsets.revoke(source);
             self.links.progress.revoke(source);
+        }
+        if let Some(event_time) = &self.links.event_time {
+            let leaving = self.partitions.iter();
+            let leaving = leaving.filter(|p| revoked.contains(&p.source));
+            event_time.revoke(leaving.map(|p| p.assignment));
         }
         self.partitions.retain(|p| !revoked.contains(&p.source));
         tracing::info!(

@@ -1,0 +1,112 @@
+//! Keys of event time.
+
+use crate::config::key::{Key, Unit};
+use crate::config::watermark::{AlignmentMode, ColumnUnit, LateRecords};
+
+/// A hundred years, in ms.
+const LONG: u64 = 3_155_760_000_000;
+
+pub(in crate::config) static ENABLED: Key = Key::boolean(
+    "watermark.enable.watermark.tracking",
+    "Whether event time is tracked at all.",
+)
+.or("true");
+
+pub(in crate::config) static EVENT_TIME: Key = Key::text(
+    "watermark.event.time",
+    "What a row's event time is: `timestamp`, the record's own, or the path of a column, such as \
+     `order.created_at`: a timestamp, a date, an integer (see `event.time.unit`) or an RFC 3339 \
+     text. A column named `timestamp` is `$.timestamp`.",
+)
+.or("timestamp");
+
+pub(in crate::config) static UNIT: Key = Key::choice(
+    "watermark.event.time.unit",
+    ColumnUnit::NAMES,
+    "The unit of a column of integers, from 1970-01-01 on.",
+)
+.or_else("ms");
+
+pub(in crate::config) static OUT_OF_ORDERNESS: Key = Key::integer(
+    "watermark.max.out.of.orderness.ms",
+    (0, LONG),
+    Unit::Milliseconds,
+    "How far behind the latest event time of its partition a row may come without being late.",
+)
+.or("5000");
+
+pub(in crate::config) static IDLE_TIMEOUT: Key = Key::integer(
+    "watermark.idle.timeout.ms",
+    (0, 86_400_000),
+    Unit::Milliseconds,
+    "How long the watermark waits for a partition without records, 0 for ever. The time in which \
+     weir does not read the partition does not count.",
+)
+.or("30000");
+
+pub(in crate::config) static MAX_FUTURE: Key = Key::integer(
+    "watermark.max.future.ms",
+    (0, LONG),
+    Unit::Milliseconds,
+    "An event time further ahead of the machine's clock is not believed: its row is delivered, \
+     and counted, and moves no watermark.",
+)
+.or("300000");
+
+pub(in crate::config) static LATE_RECORDS: Key = Key::choice(
+    "watermark.late.records",
+    LateRecords::NAMES,
+    "What happens to rows below the watermark, which are counted in any case: `deliver` as any \
+     others, `drop`, or `column`: deliver all rows with a further column `late`, true or false.",
+)
+.not_yet(
+    &["side-topic"],
+    "`column` marks late rows, for whoever sorts them",
+)
+.or("deliver");
+
+pub(in crate::config) static MAX_DRIFT: Key = Key::integer(
+    "watermark.alignment.max.drift.ms",
+    (0, LONG),
+    Unit::Milliseconds,
+    "How far the watermark of a partition may be ahead of the one that is behind all others.",
+)
+.or_else("no alignment");
+
+pub(in crate::config) static MODE: Key = Key::choice(
+    "watermark.alignment.mode",
+    AlignmentMode::NAMES,
+    "What happens to a partition that is further ahead: `pause` it until the others have come \
+     closer, say so (`warn-only`), or drop the rows that are too far ahead (`drop-excess`), \
+     which are counted.",
+)
+.or_else("pause");
+
+pub(in crate::config) static CHECK_INTERVAL: Key = Key::integer(
+    "watermark.alignment.check.interval.ms",
+    (10, 60_000),
+    Unit::Milliseconds,
+    "How often `warn-only` says so at most. Partitions are looked at with each batch, so that \
+     alignment does not cap the speed of a backlog.",
+)
+.or_else("1000");
+
+pub(in crate::config) static GROUP: Key = Key::later(
+    "watermark.alignment.group.id",
+    "the partitions of one pipeline are aligned with each other, and with no other pipeline",
+    "Aligns the pipelines of a group, in any number of processes.",
+);
+
+pub(in crate::config) static ALL: &[&Key] = &[
+    &ENABLED,
+    &EVENT_TIME,
+    &UNIT,
+    &OUT_OF_ORDERNESS,
+    &IDLE_TIMEOUT,
+    &MAX_FUTURE,
+    &LATE_RECORDS,
+    &MAX_DRIFT,
+    &MODE,
+    &CHECK_INTERVAL,
+    &GROUP,
+];

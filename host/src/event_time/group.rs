@@ -1,0 +1,311 @@
+//! Members of an alignment group, in any number of processes: what they tell each other through
+//! a topic, and what follows from that. No I/O and no clock but the receiver's own.
+//!
+//! ```text
+//! member ──Report──► compacted topic, keyed by member ──► every member, itself included
+//! ```
+//!
+//! Event times are compared with event times, and how long a member has been silent is told by
+//! when its last report *arrived here*. So nothing depends on whether the clocks of two machines
+//! agree.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::edges::{Edge, Wrong};
+
+/// What a member says of itself: the value of a message whose key is `member`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Report {
+    /// The group, as several may share a topic.
+    pub group: String,
+    /// Who: another one with each start of a process.
+    pub member: String,
+    /// Grows with each report of a member: a report that was overtaken does not count.
+    pub sequence: u64,
+    /// How far it is.
+    pub standing: Standing,
+    /// When it was sent, in ms since the epoch, for people who look into the topic. Nothing is
+    /// decided by it.
+    pub sent_at: i64,
+}
+
+/// How far a member is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum Standing {
+    /// The others wait for it: its watermark, in ms since the epoch.
+    At {
+        /// That of its partition that is behind all others, the held ones included.
+        watermark: i64,
+    },
+    /// It has no watermark yet, or nothing to read: nobody waits for it.
+    Idle,
+    /// It ends. The message's value is a tombstone.
+    Left,
+}
+
+/// When a member speaks, and how long it is waited for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pace {
+    /// How often it reports at least, while something changes.
+    pub interval: Duration,
+    /// How often it reports at most. In a backlog, event time runs fast, and others can follow
+    /// no faster than they hear of it (FLINK-37399).
+    pub least: Duration,
+    /// A change of the watermark that is worth a report before the interval is over, in ms.
+    pub step: i64,
+    /// How long a silent member holds the others back. Well over `interval`.
+    pub timeout: Duration,
+}
+
+/// One member's view of its group.
+#[derive(Debug)]
+pub struct Membership {
+    group: String,
+    own: String,
+    pace: Pace,
+    members: BTreeMap<String, Member>,
+    sequence: u64,
+    published: Option<(Standing, Duration)>,
+    pub(super) wrong: Wrong,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Member {
+    sequence: u64,
+    standing: Standing,
+    heard: Duration,
+    /// For a mistake that a test makes.
+    sent_at: i64,
+}
+
+impl Membership {
+    /// A member that has heard of nobody. `own` must be another with each start.
+    #[must_use]
+    pub fn new(group: String, own: String, pace: Pace) -> Self {
+        Membership {
+            group,
+            own,
+            pace,
+            members: BTreeMap::new(),
+            sequence: 0,
+            published: None,
+            wrong: Wrong::NOTHING,
+        }
+    }
+
+    /// A report that arrives at `now`. Those that the topic had before this member started are
+    /// told in the same way: whoever is not alive any more is forgotten after the timeout.
+    pub fn receive(&mut self, report: &Report, now: Duration) {
+        if report.group != self.group || report.member == self.own {
+            return;
+        }
+        let is_old = self
+            .members
+            .get(&report.member)
+            .is_some_and(|known| known.sequence >= report.sequence);
+        if is_old && !self.wrong.is(Edge::OldReportCounts) {
+            return;
+        }
+        let member = Member {
+            sequence: report.sequence,
+            standing: report.standing,
+            heard: now,
+            sent_at: report.sent_at,
+        };
+        self.members.insert(report.member.clone(), member);
+    }
+
+    /// Forgets those that have been silent for too long, and names them: their messages in the
+    /// topic should be deleted, by a tombstone. One that was only slow comes back by itself.
+    /// `epoch_ms` is this machine's clock.
+    pub fn expire(&mut self, now: Duration, epoch_ms: i64) -> Vec<String> {
+        if self.wrong.is(Edge::DeadHolds) {
+            return Vec::new();
+        }
+        let timeout = self.pace.timeout;
+        let trusts_clocks = self.wrong.is(Edge::TrustsClocks);
+        let is_silent = |member: &Member| {
+            if trusts_clocks {
+                let silent = u64::try_from(epoch_ms - member.sent_at).unwrap_or(0);
+                return Duration::from_millis(silent) > timeout;
+            }
+            now.saturating_sub(member.heard) > timeout
+        };
+        let silent: Vec<String> = self
+            .members
+            .iter()
+            .filter(|(_, member)| is_silent(member))
+            .map(|(name, _)| name.clone())
+            .collect();
+        // Those that left are remembered as long, so that none of their reports that was overtaken
+        // brings them back.
+        let forget = |name: &String| {
+            let member = self.members.remove(name);
+            member.is_some_and(|member| member.standing != Standing::Left)
+        };
+        silent.into_iter().filter(forget).collect()
+    }
+
+    /// What this member's partitions are held against: the least watermark of all that are waited
+    /// for, its own (see [`Tracker::floor`](super::Tracker::floor)) among them. In ms since the
+    /// epoch.
+    #[must_use]
+    pub fn floor(&self, own: Option<i64>) -> Option<i64> {
+        let idle = self.wrong.is(Edge::IdleMemberHolds).then_some(i64::MIN);
+        let watermarks = self.members.values().filter_map(|m| match m.standing {
+            Standing::At { watermark } => Some(watermark),
+            Standing::Idle => idle,
+            Standing::Left => None,
+        });
+        watermarks.chain(own).min()
+    }
+
+    /// The members that this one knows of, without itself, and how far they are.
+    pub fn others(&self) -> impl Iterator<Item = (&str, Standing)> {
+        let others = self.members.iter().map(|(name, m)| (&**name, m.standing));
+        others.filter(|(_, standing)| *standing != Standing::Left)
+    }
+
+    /// What this member publishes when it ends, so that nobody waits for it any more.
+    pub fn leave(&mut self, now: Duration, epoch_ms: i64) -> Option<Report> {
+        if self.wrong.is(Edge::LeavesSilently) {
+            return None;
+        }
+        self.due(Standing::Left, now, epoch_ms)
+    }
+
+    /// What this member should publish now, if anything.
+    pub fn due(&mut self, standing: Standing, now: Duration, epoch_ms: i64) -> Option<Report> {
+        if let Some((said, at)) = self.published {
+            let since = now.saturating_sub(at);
+            let is_news = match (said, standing) {
+                (Standing::At { watermark: a }, Standing::At { watermark: b }) => {
+                    since >= self.pace.interval && a != b
+                        || a.saturating_add(self.pace.step.max(1)) <= b
+                        // A partition came in that is behind.
+                        || b < a
+                }
+                (said, standing) => said != standing,
+            };
+            let heartbeat = since >= self.pace.timeout / 3;
+            let may_speak = since >= self.pace.least || standing == Standing::Left;
+            if !(may_speak && (is_news || heartbeat)) {
+                return None;
+            }
+        }
+        self.sequence += 1;
+        self.published = Some((standing, now));
+        Some(Report {
+            group: self.group.clone(),
+            member: self.own.clone(),
+            sequence: self.sequence,
+            standing,
+            sent_at: epoch_ms,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PACE: Pace = Pace {
+        interval: Duration::from_millis(1_000),
+        least: Duration::from_millis(50),
+        step: 100,
+        timeout: Duration::from_millis(10_000),
+    };
+
+    fn ms(ms: u64) -> Duration {
+        Duration::from_millis(ms)
+    }
+
+    fn at(watermark: i64) -> Standing {
+        Standing::At { watermark }
+    }
+
+    fn report(member: &str, sequence: u64, standing: Standing) -> Report {
+        Report {
+            group: "g".into(),
+            member: member.into(),
+            sequence,
+            standing,
+            sent_at: 0,
+        }
+    }
+
+    fn membership() -> Membership {
+        Membership::new("g".into(), "me".into(), PACE)
+    }
+
+    #[test]
+    fn the_floor_is_the_least_of_the_others_that_are_waited_for() {
+        let mut group = membership();
+        assert_eq!(group.floor(None), None);
+        group.receive(&report("a", 1, at(500)), ms(0));
+        group.receive(&report("b", 1, at(400)), ms(0));
+        group.receive(&report("me", 1, at(1)), ms(0));
+        let elsewhere = Report {
+            group: "other".into(),
+            ..report("c", 1, at(2))
+        };
+        group.receive(&elsewhere, ms(0));
+        assert_eq!(group.floor(None), Some(400));
+        assert_eq!(group.floor(Some(300)), Some(300));
+        assert_eq!(group.floor(Some(600)), Some(400));
+        group.receive(&report("b", 2, Standing::Idle), ms(1));
+        assert_eq!(group.floor(None), Some(500));
+        group.receive(&report("b", 1, at(3)), ms(2));
+        assert_eq!(group.floor(None), Some(500), "overtaken");
+        group.receive(&report("a", 3, Standing::Left), ms(3));
+        group.receive(&report("a", 2, at(4)), ms(4));
+        assert_eq!(group.floor(None), None);
+        assert_eq!(group.others().count(), 1);
+        assert_eq!(group.expire(ms(20_000), 0), ["b"]);
+    }
+
+    #[test]
+    fn a_silent_member_is_forgotten_and_comes_back_by_itself() {
+        let mut group = membership();
+        group.receive(&report("a", 1, at(500)), ms(100));
+        assert!(group.expire(ms(10_100), 0).is_empty());
+        assert_eq!(group.expire(ms(10_101), 0), ["a"]);
+        assert_eq!(group.floor(None), None);
+        group.receive(&report("a", 9, at(700)), ms(12_000));
+        assert_eq!(group.floor(None), Some(700));
+    }
+
+    #[test]
+    fn speaks_when_something_changes_and_never_too_often() {
+        let mut group = membership();
+        let mut says = |standing, now| group.due(standing, ms(now), 0).map(|r| r.sequence);
+        assert_eq!(says(at(1_000), 0), Some(1));
+        assert_eq!(says(at(1_099), 60), None, "less than a step");
+        assert_eq!(says(at(1_100), 60), Some(2));
+        assert_eq!(says(at(9_000), 100), None, "too soon");
+        assert_eq!(says(at(9_000), 110), Some(3));
+        assert_eq!(says(at(9_001), 1_109), None);
+        assert_eq!(says(at(9_001), 1_110), Some(4), "the interval is over");
+        assert_eq!(says(at(9_001), 4_443), None, "nothing has changed");
+        assert_eq!(says(at(9_001), 4_444), Some(5), "still alive");
+        assert_eq!(says(Standing::Idle, 4_500), Some(6));
+        assert_eq!(says(Standing::Left, 4_501), Some(7), "at once");
+    }
+
+    #[test]
+    fn reports_are_readable_in_the_topic() {
+        let text = serde_json::to_string(&report("a", 3, at(-5))).unwrap();
+        let expected = r#"{"group":"g","member":"a","sequence":3,"standing":{"at":{"watermark":-5}},"sent_at":0}"#;
+        assert_eq!(text, expected);
+        let back: Report = serde_json::from_str(&text).unwrap();
+        assert_eq!(back, report("a", 3, at(-5)));
+        let idle = serde_json::to_string(&Standing::Idle).unwrap();
+        assert_eq!(idle, r#""idle""#);
+        assert!(serde_json::from_str::<Report>(r#"{"group":"g"}"#).is_err());
+    }
+}

@@ -1,0 +1,215 @@
+//! Stamping rows with the watermark, and what happens to those that are late or too far ahead.
+//!
+//! This is done on the sink's thread, because that is where the batches of all partitions are in
+//! one order: only there can be said what came before the watermark and what after it. The event
+//! times themselves are read from the rows by the workers.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use arrow::array::{ArrayRef, BooleanArray, RecordBatch};
+use arrow::buffer::BooleanBuffer;
+use arrow::compute::filter_record_batch;
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+
+use super::PipelineError;
+use crate::config::{AlignmentConfig, AlignmentMode, LateRecords};
+use crate::event_time::{Bounds, EventTime, Scan, Times, Verdict};
+use crate::kafka::Delivered;
+use crate::progress::Progress;
+use crate::rows::{RowOrigins, Rows};
+
+/// The name of the column that says whether a row is late.
+const LATE: &str = "late";
+/// Schemas whose form with that column is kept.
+const SCHEMAS_KEPT: usize = 64;
+
+pub(super) struct Stamping {
+    event_time: EventTime,
+    late: LateRecords,
+    alignment: Option<AlignmentConfig>,
+    warned: Option<Instant>,
+    /// Schemas that a column was added to lately, and what came of each: equal schemas have to
+    /// stay one `SchemaRef`.
+    schemas: Vec<(SchemaRef, SchemaRef)>,
+    progress: Arc<Progress>,
+}
+
+impl Stamping {
+    pub(super) fn new(
+        event_time: EventTime,
+        late: LateRecords,
+        alignment: Option<AlignmentConfig>,
+        progress: Arc<Progress>,
+    ) -> Self {
+        Stamping {
+            event_time,
+            late,
+            alignment,
+            warned: None,
+            schemas: Vec::new(),
+            progress,
+        }
+    }
+
+    /// Stamps all that came of one batch of messages. `epoch_ms` is the machine's clock.
+    pub(super) fn stamp(
+        &mut self,
+        delivered: &Delivered,
+        mut rows: Vec<Rows>,
+        now: Instant,
+        epoch_ms: i64,
+    ) -> Result<Vec<Rows>, PipelineError> {
+        let excess = self
+            .alignment
+            .filter(|alignment| alignment.mode == AlignmentMode::DropExcess);
+        let excess = excess.map(|alignment| alignment.max_drift);
+        let bounds = self
+            .event_time
+            .bounds(delivered.assignment, excess, epoch_ms);
+        let mut all = Scan::default();
+        for rows in &mut rows {
+            let Some(times) = &rows.event_times else {
+                continue;
+            };
+            let scan = bounds.scan(times);
+            self.sort_out(&bounds, &scan, rows)?;
+            all.max = all.max.max(scan.max);
+            all.late += scan.late;
+            all.excess += scan.excess;
+            all.future += scan.future;
+            all.none += scan.none;
+        }
+        let (watermark, ahead) = self.event_time.observe(delivered.assignment, &all);
+        for rows in &mut rows {
+            rows.watermark = watermark;
+        }
+        self.progress.late.add(all.late);
+        if self.late == LateRecords::Drop {
+            self.progress.late_dropped.add(all.late);
+        }
+        self.progress.excess.add(all.excess);
+        self.progress.future.add(all.future);
+        self.progress.timeless.add(all.none);
+        self.warn(delivered, ahead, now);
+        rows.retain(|rows| rows.rows.num_rows() > 0);
+        Ok(rows)
+    }
+
+    /// Drops or marks rows.
+    fn sort_out(
+        &mut self,
+        bounds: &Bounds,
+        scan: &Scan,
+        rows: &mut Rows,
+    ) -> Result<(), PipelineError> {
+        let drops_late = self.late == LateRecords::Drop && scan.late > 0;
+        if drops_late || scan.excess > 0 {
+            keep(
+                rows,
+                |verdict| match verdict {
+                    Verdict::Late => !drops_late,
+                    Verdict::Excess => false,
+                    Verdict::Timely | Verdict::Future | Verdict::None => true,
+                },
+                bounds,
+            )?;
+        }
+        if self.late == LateRecords::Column {
+            self.mark(bounds, scan, rows)?;
+        }
+        Ok(())
+    }
+
+    fn mark(&mut self, bounds: &Bounds, scan: &Scan, rows: &mut Rows) -> Result<(), PipelineError> {
+        let count = rows.rows.num_rows();
+        let late = match &rows.event_times {
+            Some(times) if scan.late > 0 => verdicts(bounds, times, |v| v == Verdict::Late),
+            _ => BooleanBuffer::new_unset(count),
+        };
+        let schema = self.with_late(&rows.rows.schema())?;
+        let mut columns = rows.rows.columns().to_vec();
+        let late: ArrayRef = Arc::new(BooleanArray::new(late, None));
+        columns.push(late);
+        rows.rows = RecordBatch::try_new(schema, columns).map_err(|error| {
+            PipelineError::EventTime(format!("adding column `{LATE}`: {error}"))
+        })?;
+        Ok(())
+    }
+
+    /// The same for the same, so that sinks see that nothing has changed.
+    fn with_late(&mut self, schema: &SchemaRef) -> Result<SchemaRef, PipelineError> {
+        let mut known = self.schemas.iter();
+        if let Some((_, after)) = known.find(|(before, _)| Arc::ptr_eq(before, schema)) {
+            return Ok(Arc::clone(after));
+        }
+        if schema.field_with_name(LATE).is_ok() {
+            return Err(PipelineError::EventTime(format!(
+                "watermark.late.records: rows have a column `{LATE}` of their own, so `column` cannot add one: \
+                 write `deliver` or `drop`"
+            )));
+        }
+        let mut fields: Vec<_> = schema.fields().iter().cloned().collect();
+        fields.push(Arc::new(Field::new(LATE, DataType::Boolean, false)));
+        let after = Arc::new(Schema::new_with_metadata(fields, schema.metadata().clone()));
+        if self.schemas.len() == SCHEMAS_KEPT {
+            self.schemas.remove(0);
+        }
+        self.schemas.push((Arc::clone(schema), Arc::clone(&after)));
+        Ok(after)
+    }
+
+    fn warn(&mut self, delivered: &Delivered, ahead: i64, now: Instant) {
+        let Some(alignment) = self.alignment else {
+            return;
+        };
+        let is_due = |said: Instant| now.duration_since(said) >= alignment.check_interval;
+        if alignment.mode != AlignmentMode::WarnOnly
+            || ahead <= alignment.max_drift
+            || !self.warned.is_none_or(is_due)
+        {
+            return;
+        }
+        self.warned = Some(now);
+        let view = self.event_time.view();
+        let holder = view
+            .holder
+            .map_or_else(String::new, |holder| format!(", {holder}"));
+        tracing::warn!(
+            "{} is {:?} of event time ahead of the partition that is behind all others{holder}",
+            delivered.source,
+            Duration::from_millis(ahead.unsigned_abs()),
+        );
+    }
+}
+
+fn verdicts(bounds: &Bounds, times: &Times, is: impl Fn(Verdict) -> bool) -> BooleanBuffer {
+    BooleanBuffer::collect_bool(times.values.len(), |row| {
+        is(bounds.verdict(times.values[row], times.none))
+    })
+}
+
+/// Keeps only some rows.
+fn keep(
+    rows: &mut Rows,
+    is_kept: impl Fn(Verdict) -> bool,
+    bounds: &Bounds,
+) -> Result<(), PipelineError> {
+    let Some(times) = &rows.event_times else {
+        return Ok(());
+    };
+    let kept = verdicts(bounds, times, is_kept);
+    let values = kept.set_indices().map(|row| times.values[row]);
+    let times = Times {
+        values: Arc::new(values.collect()),
+        none: times.none,
+    };
+    let messages = kept.set_indices().map(|row| rows.message(row));
+    let messages =
+        messages.map(|message| u32::try_from(message).expect("fewer than 2^32 messages"));
+    rows.origins = RowOrigins::Messages(messages.collect());
+    rows.rows = filter_record_batch(&rows.rows, &BooleanArray::new(kept.clone(), None))
+        .map_err(|error| PipelineError::EventTime(format!("dropping rows: {error}")))?;
+    rows.event_times = Some(times);
+    Ok(())
+}
