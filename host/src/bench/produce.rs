@@ -79,6 +79,8 @@ fn rows(bytes: usize) -> Result<Rows, BenchError> {
         rows: RecordBatch::try_from_iter([("text", texts)]).map_err(BenchError::new)?,
         messages: messages.finish().envelopes(),
         origins: RowOrigins::Identity,
+        event_times: None,
+        watermark: None,
     })
 }
 
