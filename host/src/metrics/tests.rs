@@ -106,3 +106,32 @@ fn brokers_and_partitions_of_clients() {
         ["topic=\"t\",partition=\"0\"} 3"]
     );
 }
+
+#[test]
+fn event_time_is_there_where_it_is_tracked() {
+    let figures = figures();
+    let settings = crate::event_time::Settings::default();
+    let now = std::time::Instant::now();
+    let event_time = crate::event_time::EventTime::new(settings, None, 1_000, now);
+    let topic = "t".into();
+    event_time.assign(
+        1,
+        TopicPartition {
+            topic,
+            partition: 0,
+        },
+    );
+    figures.progress.follow(event_time);
+    let lines = exported(figures);
+    let expected = [
+        "weir_late_rows_total{pipeline=\"p\\\"1\"} 0",
+        "weir_partition_idle{pipeline=\"p\\\"1\",topic=\"t\",partition=\"0\"} 0",
+    ];
+    for expected in expected {
+        assert!(lines.iter().any(|line| line == expected), "{lines:#?}");
+    }
+    assert!(
+        !lines.iter().any(|line| line.starts_with("weir_watermark")),
+        "nothing is known of it yet: {lines:#?}"
+    );
+}
