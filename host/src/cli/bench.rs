@@ -5,7 +5,7 @@ use indicatif::MultiProgress;
 use serde_json::json;
 
 use super::{CliError, log, show, wiring};
-use crate::bench::{Measurement, consume, crossing, decode};
+use crate::bench::{Measurement, consume, crossing, decode, event_time};
 
 #[derive(Args)]
 pub(super) struct BenchArgs {
@@ -27,6 +27,8 @@ enum What {
     Decode,
     /// A topic to decoded rows, against a bare consumer loop
     Consume,
+    /// Looking at event times, and keeping the watermark of many partitions
+    EventTime,
 }
 
 pub(super) fn bench(args: &BenchArgs) -> Result<(), CliError> {
@@ -44,6 +46,9 @@ pub(super) fn bench(args: &BenchArgs) -> Result<(), CliError> {
     }
     if chosen(What::Decode) {
         print(&decode::run(&engine).map_err(CliError::failed)?, args.json);
+    }
+    if chosen(What::EventTime) {
+        print(&event_time::run().map_err(CliError::failed)?, args.json);
     }
     if chosen(What::Consume) {
         print(
