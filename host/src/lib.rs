@@ -24,7 +24,7 @@
 //! use std::sync::Arc;
 //! use weir::batch::{BatchBuilder, Capacity, TopicPartition};
 //! use weir::plugin::{Deserializer, Limits, Plugin, PluginEngine};
-//! use weir::schemas::{Schema, SchemaError, SchemaSource, SchemaType};
+//! use weir::schemas::{Registered, Schema, SchemaError, SchemaSource, SchemaType};
 //!
 //! struct OneSchema;
 //! impl SchemaSource for OneSchema {
@@ -32,7 +32,7 @@
 //!         let text = r#"{"type":"record","name":"R","fields":[{"name":"n","type":"long"}]}"#;
 //!         Ok(Schema { schema_type: SchemaType::Avro, text: text.into(), references: vec![] })
 //!     }
-//!     fn latest(&self, subject: &str) -> Result<Schema, SchemaError> {
+//!     fn latest(&self, subject: &str) -> Result<Registered, SchemaError> {
 //!         Err(SchemaError::NotFound(subject.into()))
 //!     }
 //! }
@@ -63,7 +63,9 @@ pub mod event_time;
 pub mod sink;
 pub mod pipeline;
 pub mod progress;
+pub mod metrics;
 pub mod stop;
+mod rate;
 pub mod demo;
 pub mod bench;
 pub mod cli;

@@ -25,7 +25,8 @@ use self::stamping::Stamping;
 use crate::batch::TopicPartition;
 use crate::config::{AlignmentMode, PipelineConfig, RateLimit, Tolerance, WatermarkConfig};
 use crate::event_time::{Alignment, EventTime, Settings};
-use crate::kafka::{Links, SourceError, run_source};
+use crate::kafka::{LatestStatistics, Links, SourceError, run_source};
+use crate::metrics::{Figures, PluginFigures};
 use crate::plugin::{ConsumerInterceptor, Deserializer, Limits, OpenError, Plugin};
 use crate::progress::Progress;
 use crate::rows::{MetadataColumns, MetadataError, Rows};
@@ -106,9 +107,27 @@ pub struct Running {
     stop: Stop,
     progress: Arc<Progress>,
     failure: Failure,
-    rate_limits: Sender<RateLimit>,
+    rate_limits: RateLimits,
+    plugins: Vec<PluginFigures>,
+    clients: Vec<(&'static str, LatestStatistics)>,
     source: JoinHandle<Result<(), SourceError>>,
     others: Vec<(&'static str, JoinHandle<()>)>,
+}
+
+/// Changes the limits of a pipeline while it runs.
+#[derive(Clone, Debug)]
+pub struct RateLimits {
+    source: Sender<RateLimit>,
+    sink: Sender<RateLimit>,
+}
+
+impl RateLimits {
+    /// Takes the limits of this configuration.
+    pub fn set(&self, config: &PipelineConfig) {
+        // What they were for may have ended meanwhile.
+        let _ = self.source.send(config.source.rate_limit);
+        let _ = self.sink.send(config.rate_limit);
+    }
 }
 
 /// What one worker does with rows: hands them to the sink in order.
@@ -120,6 +139,8 @@ pub(crate) enum SinkItem {
         delivered: crate::kafka::Delivered,
         /// Its rows.
         rows: Vec<Rows>,
+        /// Of the keys, values and headers of those messages.
+        bytes: usize,
     },
     /// Make durable what there is.
     Flush,
@@ -166,8 +187,25 @@ pub fn start(config: &PipelineConfig, parts: Parts) -> Result<Running, PipelineE
         stages.push(open(&parts.plugins, &parts.schemas, metadata)?);
     }
 
+    let plugins = stages.iter().enumerate();
+    let plugins = plugins
+        .flat_map(|(worker, stages)| stages.figures(worker))
+        .collect();
+    let statistics = LatestStatistics::default();
+    let mut clients = vec![("source", statistics.clone())];
+    clients.extend(
+        parts
+            .sink
+            .statistics()
+            .map(|statistics| ("sink", statistics)),
+    );
+
     let (delivered_in, delivered) = crossbeam_channel::unbounded();
     let (rows_in, rows) = bounded(CHANNEL_BATCHES);
+    let retrying = worker::Retrying {
+        stop: stop.clone(),
+        progress: Arc::clone(&progress),
+    };
     let mut batches = Vec::with_capacity(stages.len());
     let mut others = Vec::with_capacity(stages.len() + 1);
     for stages in stages {
@@ -183,10 +221,7 @@ pub fn start(config: &PipelineConfig, parts: Parts) -> Result<Running, PipelineE
                 .clone()
                 .map(|watermark| watermark.event_time),
             without_time: None,
-            retrying: worker::Retrying {
-                stop: stop.clone(),
-                progress: Arc::clone(&progress),
-            },
+            retrying: retrying.clone(),
             failure: failure.clone(),
         };
         others.push(("worker", spawn("weir-worker", move || worker.run())));
@@ -199,12 +234,14 @@ pub fn start(config: &PipelineConfig, parts: Parts) -> Result<Running, PipelineE
         let progress = Arc::clone(&progress);
         Stamping::new(event_time, watermark.late, watermark.alignment, progress)
     });
+    let (sink_limits, new_sink_limits) = crossbeam_channel::unbounded();
     let delivery = Delivery::new(
         parts.sink,
         rows,
         delivered_in,
-        Arc::clone(&progress),
+        &retrying,
         stamping,
+        (&config.rate_limit, new_sink_limits),
     );
     let (sink_failure, sink_stop) = (failure.clone(), stop.clone());
     let run_sink = move || {
@@ -213,13 +250,14 @@ pub fn start(config: &PipelineConfig, parts: Parts) -> Result<Running, PipelineE
         }
     };
     others.push(("sink", spawn("weir-sink", run_sink)));
-    let (rate_limits, new_limits) = crossbeam_channel::unbounded();
+    let (source_limits, new_limits) = crossbeam_channel::unbounded();
     let links = Links {
         rate_limits: new_limits,
         batches,
         delivered,
         stop: stop.clone(),
         progress: Arc::clone(&progress),
+        statistics,
         event_time,
     };
     let source_config = config.source.clone();
@@ -228,7 +266,12 @@ pub fn start(config: &PipelineConfig, parts: Parts) -> Result<Running, PipelineE
         stop,
         progress,
         failure,
-        rate_limits,
+        rate_limits: RateLimits {
+            source: source_limits,
+            sink: sink_limits,
+        },
+        plugins,
+        clients,
         source,
         others,
     })
@@ -282,9 +325,9 @@ impl Running {
         self.stop.clone()
     }
 
-    /// How to change the limits of what is read. A send fails once reading has ended.
+    /// How to change the limits of what is read and delivered.
     #[must_use]
-    pub fn rate_limits(&self) -> Sender<RateLimit> {
+    pub fn rate_limits(&self) -> RateLimits {
         self.rate_limits.clone()
     }
 
@@ -292,6 +335,16 @@ impl Running {
     #[must_use]
     pub fn progress(&self) -> Arc<Progress> {
         Arc::clone(&self.progress)
+    }
+
+    /// What it counts.
+    #[must_use]
+    pub fn figures(&self) -> Figures {
+        Figures {
+            progress: self.progress(),
+            plugins: self.plugins.clone(),
+            clients: self.clients.clone(),
+        }
     }
 
     /// Whether it has ended.

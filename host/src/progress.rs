@@ -53,6 +53,17 @@ pub struct PartitionProgress {
     pub delivered: i64,
     /// Where reading will end; `None` when it goes on for ever.
     pub end: Option<i64>,
+    /// After the last message that can be read, as far as that is known.
+    pub log_end: Option<i64>,
+}
+
+impl PartitionProgress {
+    /// Messages that are not delivered, counted by offsets; `None` where the log's end is
+    /// not known yet.
+    #[must_use]
+    pub fn lag(&self) -> Option<i64> {
+        Some((self.log_end? - self.delivered).max(0))
+    }
 }
 
 /// A number that threads add to.

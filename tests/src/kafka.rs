@@ -171,6 +171,31 @@ impl Kafka {
         }
     }
 
+    /// Deletes a topic, and waits until its name is free again.
+    ///
+    /// # Panics
+    ///
+    /// If the broker refuses, or the topic is still there after some time.
+    pub fn delete_topic(&self, name: &str) {
+        let admin: AdminClient<DefaultClientContext> =
+            self.client().create().expect("an admin client");
+        let options = AdminOptions::new().operation_timeout(Some(Duration::from_secs(10)));
+        let results = block_on(admin.delete_topics(&[name], &options)).expect("the broker answers");
+        for result in results {
+            result.unwrap_or_else(|(topic, error)| panic!("cannot delete {topic}: {error}"));
+        }
+        let deadline = Instant::now() + Duration::from_secs(20);
+        let is_there = || {
+            let all = admin.inner().fetch_metadata(None, Duration::from_secs(10));
+            let all = all.expect("the broker answers");
+            all.topics().iter().any(|topic| topic.name() == name)
+        };
+        while is_there() {
+            assert!(Instant::now() < deadline, "{name} is still there");
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+
     /// Stops the broker as an operator would, leaving data and ports for [`Kafka::restart`].
     ///
     /// # Panics

@@ -96,7 +96,7 @@ impl Project {
         command
             .args(arguments)
             .current_dir(self.path())
-            .env("WEIR_CACHE_DIR", cache())
+            .env("WEIR_CACHE_DIR", self.cache())
             .env_remove("WEIR_LOG")
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -104,6 +104,20 @@ impl Project {
         Weir {
             command,
             project: self,
+        }
+    }
+
+    /// A cache of its own, so that no registry's schemas meet those of another test's at the
+    /// same port; compiled code in it is everybody's.
+    fn cache(&self) -> PathBuf {
+        let (own, shared) = (self.path().join(".cache"), code_cache());
+        std::fs::create_dir_all(&shared).expect("the build folder may be written");
+        std::fs::create_dir_all(&own).expect("the folder is ours");
+        match std::os::unix::fs::symlink(shared, own.join("code")) {
+            Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => {
+                panic!("no link to the cache: {error}")
+            }
+            _ => own,
         }
     }
 
@@ -356,7 +370,7 @@ fn binary() -> PathBuf {
 
 /// One cache of compiled plug-ins for all tests, apart from the user's own. Its entries are
 /// found by their content, so that none is ever stale.
-fn cache() -> PathBuf {
+fn code_cache() -> PathBuf {
     build_folder().join("weir-under-test.cache")
 }
 

@@ -26,6 +26,7 @@ on_both_brokers!(
     two_writer_schemas_keep_the_order_of_their_messages,
     an_interceptor_drops_by_header,
     a_rate_limit_is_changed_while_it_runs,
+    a_rate_limit_of_the_sink_lets_an_ending_pipeline_deliver,
 );
 
 /// A bounded pipeline named `name`, so in the group `weir-<name>`, that decodes Avro.
@@ -377,4 +378,28 @@ fn a_rate_limit_is_changed_while_it_runs(broker: &dyn Broker) {
     assert_eq!(orders::by_id(run.wait_for_rows(300)), orders_in(0..300));
     run.terminate();
     let _ = run.finish().with_code(0);
+}
+
+fn a_rate_limit_of_the_sink_lets_an_ending_pipeline_deliver(broker: &dyn Broker) {
+    let (registry, id) = orders::registry();
+    broker.create_topic("held", 1);
+    produce(broker.brokers(), &orders::records("held", id, 0..20));
+    let rest = format!(
+        "schema.registry.url: {}\nrate.limit.rows: 0\n",
+        registry.url()
+    );
+    let yaml = pipeline(broker, "held", "topics: [held]", &rest);
+    let project = Project::new();
+    let mut run = project.run(&yaml).env("WEIR_LOG", "info").start();
+    run.wait_for_stderr("1 partitions assigned");
+    std::thread::sleep(Duration::from_millis(500));
+    assert!(run.rows().is_empty(), "{:?}", run.rows());
+
+    run.terminate();
+    let run = run.finish().with_code(0);
+    assert_eq!(run.rows(), orders_in(0..20));
+    assert_eq!(
+        committed(broker.brokers(), "weir-held", "held", 1),
+        [Some(20)]
+    );
 }

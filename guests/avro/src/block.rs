@@ -15,12 +15,12 @@ use std::mem::MaybeUninit;
 
 pub(crate) use lists::Scratch;
 
+use weir_guest::columns::{Column, ColumnFull, SHORT, Symbol};
+use weir_guest::confluent::{Messages, PREFIX, prefix_of};
+
 use crate::{
-    batch::Batch,
-    column::{Column, SHORT},
-    framing::{PREFIX, prefix_of},
     input::{Fault, Input, Wide},
-    plan::{Op, Plan, Symbol},
+    plan::{Op, Plan},
     run::{self, Frame},
 };
 
@@ -46,25 +46,31 @@ impl From<Fault> for NotRight {
     }
 }
 
+impl From<ColumnFull> for NotRight {
+    fn from(_: ColumnFull) -> Self {
+        NotRight
+    }
+}
+
 /// The next messages, up to a block of them or to one that is not of this schema id: where
 /// the first such one is, or the end. `slot` is the row that the first becomes.
 #[inline(never)]
 pub(crate) fn gather(
-    batch: &Batch<'_>,
+    messages: &Messages<'_>,
     id: u32,
     first: u32,
     slot: usize,
     cursors: &mut Vec<Cursor>,
 ) -> u32 {
     cursors.resize(BLOCK as usize, Cursor::default());
-    let prefix = prefix_of(id);
-    let last = batch.len().min(first.saturating_add(BLOCK));
+    let (prefix, bytes) = (prefix_of(id), messages.bytes());
+    let last = messages.len().min(first.saturating_add(BLOCK));
     let (mut count, mut next) = (0, last);
-    for (message, [start, end]) in batch.ranges(first, last) {
-        if !batch.is_valid(message) {
+    for (message, [start, end]) in messages.ranges(first, last) {
+        if !messages.is_valid(message) {
             continue;
         }
-        let framed = batch.bytes.get(start..end).and_then(<[u8]>::first_chunk);
+        let framed = bytes.get(start..end).and_then(<[u8]>::first_chunk);
         if framed != Some(&prefix) {
             next = message;
             break;
@@ -414,12 +420,12 @@ fn enums(
         cursor.read(bytes, |input| {
             if let Some(null) = leaf.null {
                 if is_null(input, null)? {
-                    return column.push_bytes(&[]);
+                    return Ok(column.push_bytes(&[])?);
                 }
                 column.valid[slot] = 1;
             }
             let symbol = symbols.get(run::symbol(input)?).ok_or(Fault::EnumIndex)?;
-            symbol.push(column)
+            Ok(symbol.push(column)?)
         })?;
     }
     Ok(())

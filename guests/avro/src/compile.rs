@@ -27,13 +27,12 @@
 //! A record at the top becomes one column a field, anything else one column `value`.
 
 use apache_avro::schema::{FixedSchema, InnerDecimalSchema, RecordSchema, Schema, UuidSchema};
-use weir_guest::rows::Field;
+use weir_guest::columns::{Storage, Symbol};
 
 use crate::{
-    column::{Shape, Storage},
     decimal::{DIGITS_256, Decimal},
     grammar::GrammarCompiler,
-    plan::{Branch, MAX_DEPTH, MAX_FIELDS, Op, Plan, Symbol, least_bytes},
+    plan::{Branch, Op, Plan, least_bytes},
     schema::{Parsed, SchemaError},
 };
 
@@ -44,7 +43,6 @@ pub(crate) fn compile(parsed: &Parsed) -> Result<Plan, SchemaError> {
         plan: Plan::default(),
         grammar: GrammarCompiler::new(parsed),
         open: Vec::new(),
-        depth: 0,
     };
     match parsed.resolve(&parsed.root)? {
         Schema::Record(record) => {
@@ -65,8 +63,6 @@ struct Compiler<'a> {
     grammar: GrammarCompiler<'a>,
     /// The records around the current value, by full name.
     open: Vec<&'a str>,
-    /// Columns above the next one.
-    depth: usize,
 }
 
 impl<'a> Compiler<'a> {
@@ -154,8 +150,7 @@ impl<'a> Compiler<'a> {
     }
 
     fn text(&mut self, name: &str, nullable: bool) -> Result<u32, SchemaError> {
-        let column = self.field(name, "u", nullable, Storage::Variable)?;
-        self.plan.shapes[column as usize].text = true;
+        let column = self.plan.layout.text(name, nullable)?;
         self.plan.ops.push(Op::Bytes { column });
         Ok(column)
     }
@@ -327,22 +322,7 @@ impl<'a> Compiler<'a> {
         nullable: bool,
         storage: Storage,
     ) -> Result<u32, SchemaError> {
-        if self.depth >= MAX_DEPTH {
-            return Err(SchemaError::TooDeep);
-        }
-        if self.plan.fields.len() == MAX_FIELDS {
-            return Err(SchemaError::TooManyFields);
-        }
-        let column = index(self.plan.fields.len());
-        self.plan.fields.push(Field {
-            name: name.to_owned(),
-            format: format.to_owned(),
-            nullable,
-            metadata: Vec::new(),
-            children: 0,
-        });
-        self.plan.shapes.push(Shape::new(storage, nullable, column));
-        Ok(column)
+        Ok(self.plan.layout.field(name, format, nullable, storage)?)
     }
 
     /// Adds what is below a column; `add` returns the number of direct children.
@@ -351,22 +331,14 @@ impl<'a> Compiler<'a> {
         column: u32,
         add: impl FnOnce(&mut Self) -> Result<u32, SchemaError>,
     ) -> Result<u32, SchemaError> {
-        self.depth += 1;
+        self.plan.layout.open();
         let children = add(self)?;
-        self.depth -= 1;
-        self.plan.fields[column as usize].children = children;
-        self.plan.shapes[column as usize].end = index(self.plan.shapes.len());
+        self.plan.layout.close(column, children);
         Ok(column)
     }
 
     fn extension(&mut self, column: u32, name: &str) {
-        let metadata = [
-            ("ARROW:extension:name", name),
-            ("ARROW:extension:metadata", ""),
-        ];
-        self.plan.fields[column as usize].metadata = metadata
-            .map(|(key, value)| (key.to_owned(), value.to_owned()))
-            .into();
+        self.plan.layout.extension(column, name);
     }
 }
 

@@ -1,10 +1,9 @@
 //! Avro decimals (big-endian two's complement, of any length) as Arrow's fixed-width
 //! little-endian ones.
 
-use crate::{
-    column::Column,
-    input::{Fault, Input},
-};
+use weir_guest::columns::Column;
+
+use crate::input::{Fault, Input};
 
 /// Digits that a 128-bit decimal holds.
 const DIGITS_128: usize = 38;

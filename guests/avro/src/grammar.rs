@@ -4,9 +4,10 @@ use std::collections::HashMap;
 
 use apache_avro::schema::{InnerDecimalSchema, Schema, UuidSchema};
 
+use weir_guest::columns::{LayoutError, MAX_FIELDS};
+
 use crate::{
     json::{Grammar, Node},
-    plan::MAX_FIELDS,
     schema::{Parsed, SchemaError},
 };
 
@@ -33,7 +34,7 @@ impl<'a> GrammarCompiler<'a> {
     /// The node of a type, made on the first call.
     pub(crate) fn node(&mut self, schema: &'a Schema) -> Result<u32, SchemaError> {
         if self.grammar.len() > MAX_FIELDS {
-            return Err(SchemaError::TooManyFields);
+            return Err(LayoutError::TooManyFields.into());
         }
         let node = match self.parsed.resolve(schema)? {
             Schema::Record(record) => {

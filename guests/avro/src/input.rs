@@ -1,6 +1,7 @@
 //! A cursor over the bytes of one record.
 
 use thiserror::Error;
+use weir_guest::columns::ColumnFull;
 
 /// Items without any bytes (nulls, empty records) that one record's arrays and maps
 /// may hold in all. They cost a sender nothing, so their number needs a bound.
@@ -53,8 +54,8 @@ pub(crate) enum Fault {
     #[error("a value of a recursive type is more than 256 types deep")]
     TooDeep,
     /// A column of the batch would exceed 2^31 - 1 bytes or values.
-    #[error("a column of the batch would exceed 2147483647 bytes or values")]
-    ColumnFull,
+    #[error(transparent)]
+    ColumnFull(#[from] ColumnFull),
     /// Bytes after the end of the value.
     #[error("there are bytes after the end of the record")]
     TrailingBytes,

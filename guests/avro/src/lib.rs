@@ -14,7 +14,8 @@
 //! behaviour, for tests and benchmarks:
 //!
 //! ```
-//! use weir_avro::{Decoder, SchemaLookup};
+//! use weir_avro::Decoder;
+//! use weir_guest::confluent::SchemaLookup;
 //! use weir_guest::schemas::{Schema, SchemaError, SchemaType};
 //!
 //! struct OneSchema;
@@ -25,22 +26,19 @@
 //!     }
 //! }
 //!
-//! let mut decoder = Decoder::new();
+//! let mut decoder = Decoder::default();
 //! let decoded = decoder.decode_batch(&[0, 6], &[0, 0, 0, 0, 7, 84], None, &OneSchema)?;
 //! assert_eq!(decoder.schema(7).map(|fields| fields[0].format.as_str()), Some("l"));
 //! assert_eq!(decoded.groups[0].arrays[0].buffers[1], 42i64.to_le_bytes());
 //! # Ok::<(), weir_guest::types::BatchError>(())
 //! ```
 
-mod batch;
 mod block;
-mod column;
 mod compile;
 mod decimal;
 mod decoder;
 #[cfg(feature = "fixtures")]
 pub mod fixtures;
-mod framing;
 mod grammar;
 mod group;
 mod input;
@@ -50,8 +48,9 @@ mod plugin;
 mod run;
 mod schema;
 
-pub use decoder::{Decoder, MAX_SCHEMAS, SchemaLookup, compile_schema};
+pub use decoder::{AvroFormat, Decoder, compile_schema};
+pub use group::Group;
 pub use input::MAX_EMPTY_ITEMS;
-pub use plan::{MAX_DEPTH, MAX_FIELDS, Plan};
+pub use plan::Plan;
 pub use plugin::Avro;
 pub use schema::SchemaError;

@@ -9,21 +9,10 @@
 //! else: one that skips a value, leaves that widen it (`int` to `long`), constants
 //! appended at the end of a record; the order of the columns is free already.
 
+use weir_guest::columns::{Layout, Symbol};
 use weir_guest::rows::Field;
 
-use crate::{
-    column::{Column, SHORT, Shape},
-    decimal::Decimal,
-    input::Fault,
-    json::Grammar,
-};
-
-/// How deeply columns may be nested: the host takes no more levels.
-pub const MAX_DEPTH: usize = 64;
-
-/// How many Arrow fields, at all levels, a schema may have, as for the host. A schema that names a type
-/// twice has its columns twice, so a short text can ask for very many.
-pub const MAX_FIELDS: usize = 10_000;
+use crate::{decimal::Decimal, json::Grammar};
 
 /// One step of decoding a record. `column` is an index into the plan's columns.
 #[derive(Clone, Copy, Debug)]
@@ -136,35 +125,6 @@ pub(crate) fn least_bytes(ops: &[Op]) -> u32 {
     least
 }
 
-/// One symbol of an enum, ready to be copied.
-#[derive(Clone, Debug)]
-pub(crate) struct Symbol {
-    short: [u8; SHORT],
-    text: Box<str>,
-}
-
-impl Symbol {
-    pub(crate) fn new(text: &str) -> Self {
-        let mut short = [0; SHORT];
-        let copied = text.len().min(SHORT);
-        short[..copied].copy_from_slice(&text.as_bytes()[..copied]);
-        Self {
-            short,
-            text: text.into(),
-        }
-    }
-
-    /// Appends the symbol to a column of strings.
-    #[inline(always)]
-    pub(crate) fn push(&self, column: &mut Column) -> Result<(), Fault> {
-        if self.text.len() <= SHORT {
-            column.push_short(&self.short, self.text.len())
-        } else {
-            column.push_bytes(self.text.as_bytes())
-        }
-    }
-}
-
 /// One branch of a wide union.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Branch {
@@ -177,10 +137,7 @@ pub(crate) struct Branch {
 /// A compiled writer schema.
 #[derive(Debug, Default)]
 pub struct Plan {
-    /// The Arrow fields in pre-order, as the WIT interface `rows` wants them. Column
-    /// `i` belongs to field `i`.
-    pub(crate) fields: Vec<Field>,
-    pub(crate) shapes: Vec<Shape>,
+    pub(crate) layout: Layout,
     pub(crate) ops: Vec<Op>,
     pub(crate) symbols: Vec<Vec<Symbol>>,
     pub(crate) decimals: Vec<Decimal>,
@@ -191,26 +148,6 @@ pub struct Plan {
 impl Plan {
     /// The Arrow schema of the rows.
     pub fn fields(&self) -> &[Field] {
-        &self.fields
-    }
-
-    /// The columns that are not below another.
-    pub(crate) fn roots(&self) -> impl Iterator<Item = u32> {
-        let first = (!self.shapes.is_empty()).then_some(0);
-        std::iter::successors(first, |root| {
-            let end = self.shapes[*root as usize].end;
-            ((end as usize) < self.shapes.len()).then_some(end)
-        })
-    }
-
-    /// The names from a top-level column down to this one, such as `items.item.sku`.
-    pub(crate) fn path(&self, column: u32) -> String {
-        let above = self.shapes.iter().zip(&self.fields).enumerate();
-        let names: Vec<&str> = above
-            .take(column as usize + 1)
-            .filter(|(_, (shape, _))| column < shape.end)
-            .map(|(_, (_, field))| field.name.as_str())
-            .collect();
-        names.join(".")
+        &self.layout.fields
     }
 }

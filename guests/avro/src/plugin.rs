@@ -1,29 +1,35 @@
 //! The decoder as a weir plug-in.
 
 use serde::Deserialize;
-use weir_guest::{
-    Batch, BatchError, Decoded, Description, Deserializer, Part, rows::Field, schemas,
-};
+use weir_guest::confluent::{Framing, FramingName, HostSchemas};
+use weir_guest::{Batch, BatchError, Decoded, Description, Deserializer, Part, rows::Field};
 
-use crate::{Decoder, SchemaLookup};
+use crate::Decoder;
 
-/// The plug-in's options: none yet.
+const OPTIONS_SCHEMA: &str = include_str!("options.schema.json");
+
+/// The plug-in's options.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Options {}
+struct Options {
+    /// Where messages name their schema.
+    #[serde(default)]
+    framing: FramingName,
+    /// For `raw`: the subject whose latest version all messages have.
+    #[serde(rename = "schema.subject")]
+    subject: Option<String>,
+    /// For `raw`: the id of the schema that all messages have.
+    #[serde(rename = "schema.id")]
+    id: Option<u32>,
+    /// Known, and not there yet.
+    #[serde(rename = "reader.schema")]
+    reader_schema: Option<serde_json::Value>,
+}
 
 /// The plug-in `avro`.
 pub struct Avro {
     decoder: Decoder,
-}
-
-/// Asks the host for schemas.
-struct Host;
-
-impl SchemaLookup for Host {
-    fn by_id(&self, id: u32) -> Result<schemas::Schema, schemas::SchemaError> {
-        schemas::by_id(id)
-    }
+    framing: Framing,
 }
 
 impl Deserializer for Avro {
@@ -31,24 +37,29 @@ impl Deserializer for Avro {
         Description {
             name: "avro".to_owned(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
-            summary: "Avro in the Confluent wire format: a zero byte, a schema id, the value"
-                .to_owned(),
-            options_schema: r#"{"type":"object","additionalProperties":false}"#.to_owned(),
+            summary: "Avro: in the Confluent wire formats, as single objects, or bare".to_owned(),
+            options_schema: OPTIONS_SCHEMA.to_owned(),
         }
     }
 
     fn open(_part: Part, options: &str) -> Result<Self, String> {
-        let Options {} = weir_guest::options(options)?;
+        let options: Options = weir_guest::options(options)?;
+        if options.reader_schema.is_some() {
+            return Err(
+                "`reader.schema`: not supported yet: rows have the fields of the schema that a \
+                 message was written with"
+                    .to_owned(),
+            );
+        }
         Ok(Self {
-            decoder: Decoder::new(),
+            decoder: Decoder::default(),
+            framing: Framing::from_options(options.framing, options.subject, options.id)?,
         })
     }
 
     fn decode(&mut self, batch: &Batch<'_>) -> Result<Decoded, BatchError> {
-        let payloads = batch.payloads();
-        let column = payloads.column();
         self.decoder
-            .decode_batch(&column.offsets, &column.bytes, payloads.validity(), &Host)
+            .decode_framed(batch, &self.framing, &HostSchemas)
     }
 
     fn schema(&self, number: u32) -> Vec<Field> {
@@ -66,9 +77,23 @@ mod tests {
     use super::*;
 
     #[test]
-    fn unknown_options_are_named() {
-        assert!(Avro::open(Part::Value, "{}").is_ok());
-        let error = Avro::open(Part::Key, r#"{"reader":1}"#).err();
-        assert!(error.is_some_and(|error| error.contains("`reader`")));
+    fn options_that_do_not_work_are_named() {
+        for good in [
+            "{}",
+            r#"{"framing":"single-object"}"#,
+            r#"{"framing":"raw","schema.subject":"orders-value"}"#,
+        ] {
+            assert!(Avro::open(Part::Value, good).is_ok(), "{good}");
+        }
+        for (bad, named) in [
+            (r#"{"reader":1}"#, "`reader`"),
+            (r#"{"framing":"single_object"}"#, "`single-object`"),
+            (r#"{"framing":"raw"}"#, "`schema.subject`"),
+            (r#"{"schema.id":1}"#, "`framing: raw`"),
+            (r#"{"reader.schema":"latest"}"#, "`reader.schema`"),
+        ] {
+            let error = Avro::open(Part::Key, bad).err().unwrap();
+            assert!(error.contains(named), "{bad}: {error}");
+        }
     }
 }

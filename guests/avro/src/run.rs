@@ -1,7 +1,8 @@
 //! Decodes records by a plan.
 
+use weir_guest::columns::{Column, push_absent};
+
 use crate::{
-    column::{Column, push_absent},
     input::{Block, Fault, Input, Wide},
     plan::{Op, Plan},
 };
@@ -93,7 +94,7 @@ pub(crate) fn operations<'a, const CHECK: bool>(
             frame.items += block.count;
         } else {
             let pushed = columns[column as usize].push_list(frame.items);
-            pushed.map_err(|fault| stop(fault, column, &input))?;
+            pushed.map_err(|full| stop(full, column, &input))?;
             limit = frame.outer_limit;
             frames.pop();
         }
@@ -143,7 +144,7 @@ fn step<const CHECK: bool>(
             columns[column as usize].push(value);
         }
         Op::Bytes { column } => {
-            let check = CHECK && plan.shapes[column as usize].text;
+            let check = CHECK && plan.layout.shapes[column as usize].text;
             or_stop!(column, bytes(&mut columns[column as usize], input, check));
         }
         Op::Enum { column, symbols } => {
@@ -155,7 +156,7 @@ fn step<const CHECK: bool>(
         Op::Optional { column, null, body } => {
             let branch = or_stop!(column, input.long());
             if branch == i64::from(null) {
-                push_absent(&plan.shapes, columns, column);
+                push_absent(&plan.layout.shapes, columns, column);
                 *at += body as usize;
             } else if branch == 1 - i64::from(null) {
                 columns[column as usize].valid.push(1);
@@ -233,17 +234,17 @@ fn branch<'a>(
         .and_then(|index| branches.get(index));
     let chosen = chosen.ok_or_else(|| stop(Fault::UnionBranch, column, &input))?;
     let Some(value) = chosen.column else {
-        push_absent(&plan.shapes, columns, column);
+        push_absent(&plan.layout.shapes, columns, column);
         return Ok((input, None));
     };
-    if plan.shapes[column as usize].nullable {
+    if plan.layout.shapes[column as usize].nullable {
         columns[column as usize].valid.push(1);
     }
     for other in branches.iter().filter_map(|branch| branch.column) {
         if other == value {
             columns[other as usize].valid.push(1);
         } else {
-            push_absent(&plan.shapes, columns, other);
+            push_absent(&plan.layout.shapes, columns, other);
         }
     }
     Ok((input, Some(chosen.start)))
@@ -284,7 +285,7 @@ fn uncommon<'a>(
             let written = plan.grammar.write(node, &mut input, &mut text);
             (
                 column,
-                written.and_then(|()| columns[column as usize].push_bytes(text.as_bytes())),
+                written.and_then(|()| Ok(columns[column as usize].push_bytes(text.as_bytes())?)),
             )
         }
         Op::Single { column } => {
@@ -330,8 +331,8 @@ pub(crate) fn bytes(column: &mut Column, input: &mut Input<'_>, check: bool) -> 
     let length = input.length()?;
     match input.take_wide(length) {
         _ if check && std::str::from_utf8(input.last(length)).is_err() => Err(Fault::Utf8),
-        Wide::Short(wide) => column.push_short(wide, length),
-        Wide::Long(value) => column.push_bytes(value),
+        Wide::Short(wide) => Ok(column.push_short(wide, length)?),
+        Wide::Long(value) => Ok(column.push_bytes(value)?),
     }
 }
 
@@ -350,9 +351,9 @@ fn duration(bytes: [u8; 12]) -> Result<[u8; 16], Fault> {
 
 #[cold]
 #[inline(always)]
-fn stop(fault: Fault, column: u32, input: &Input<'_>) -> Stop {
+fn stop(fault: impl Into<Fault>, column: u32, input: &Input<'_>) -> Stop {
     Stop {
-        fault,
+        fault: fault.into(),
         column: Some(column),
         position: input.position(),
     }

@@ -5,9 +5,7 @@ use std::collections::HashMap;
 use apache_avro::schema::{DecimalSchema, InnerDecimalSchema, RecordSchema, Schema, UuidSchema};
 use serde_json::{Value, json};
 use thiserror::Error;
-use weir_guest::schemas;
-
-use crate::plan::{MAX_DEPTH, MAX_FIELDS};
+use weir_guest::{columns::LayoutError, schemas};
 
 /// Why a schema cannot be used. The texts reach the person who reads the dead letter.
 #[derive(Debug, Error)]
@@ -21,12 +19,9 @@ pub enum SchemaError {
     /// The schema is of another language.
     #[error("it is a {0} schema, not an Avro one")]
     Language(&'static str),
-    /// Types are nested more than [`MAX_DEPTH`] deep.
-    #[error("its types are nested more than {MAX_DEPTH} deep")]
-    TooDeep,
-    /// There are more than [`MAX_FIELDS`] fields.
-    #[error("it has more than {MAX_FIELDS} fields, with types that are named twice counted twice")]
-    TooManyFields,
+    /// It has no Arrow form.
+    #[error(transparent)]
+    Layout(#[from] LayoutError),
     /// A decimal with more digits than Arrow can hold.
     #[error("decimal field `{field}` has a precision of {precision}; the most is 76")]
     Precision {

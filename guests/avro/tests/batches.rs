@@ -5,8 +5,8 @@ mod support;
 
 use serde_json::{Value as Json, json};
 use support::{Registry, decode, fields, framed, origins, reason, rows_of};
-use weir_avro::{Decoder, MAX_EMPTY_ITEMS, MAX_SCHEMAS};
-use weir_guest::{BatchError, Decoded, rows::Origin, schemas};
+use weir_avro::{Decoder, MAX_EMPTY_ITEMS};
+use weir_guest::{BatchError, Decoded, confluent::MAX_SCHEMAS, rows::Origin, schemas};
 
 const TEXT: &str = r#"{"type":"record","name":"R","fields":[{"name":"n","type":"int"},{"name":"s","type":"string"}]}"#;
 
@@ -27,7 +27,7 @@ fn rows(decoder: &Decoder, decoded: &Decoded) -> Vec<(Vec<u32>, Vec<Json>)> {
 
 #[test]
 fn no_messages_and_only_tombstones() {
-    let (registry, mut decoder) = (Registry::of(TEXT), Decoder::new());
+    let (registry, mut decoder) = (Registry::of(TEXT), Decoder::default());
     for messages in [vec![], vec![None, None]] {
         let decoded = decode(&mut decoder, &registry, &messages);
         assert!(decoded.groups.is_empty() && decoded.errors.is_empty());
@@ -37,7 +37,7 @@ fn no_messages_and_only_tombstones() {
 
 #[test]
 fn faults_of_framing_are_those_of_their_message() {
-    let (registry, mut decoder) = (Registry::of(TEXT), Decoder::new());
+    let (registry, mut decoder) = (Registry::of(TEXT), Decoder::default());
     let good = || framed(1, &[2, 2, b'a']);
     let messages = [
         good(),
@@ -81,7 +81,7 @@ fn faults_of_framing_are_those_of_their_message() {
 
 #[test]
 fn each_schema_has_its_group() {
-    let (mut registry, mut decoder) = (Registry::of(TEXT), Decoder::new());
+    let (mut registry, mut decoder) = (Registry::of(TEXT), Decoder::default());
     registry.add(70_000, r#""long""#);
     let messages = [
         framed(70_000, &[2]),
@@ -120,7 +120,7 @@ fn each_schema_has_its_group() {
 
 #[test]
 fn the_origin_is_identity_only_when_every_message_is_a_row() {
-    let (registry, mut decoder) = (Registry::of(TEXT), Decoder::new());
+    let (registry, mut decoder) = (Registry::of(TEXT), Decoder::default());
     let good = || framed(1, &[2, 0]);
     let decoded = decode(&mut decoder, &registry, &[good(), good()]);
     assert!(matches!(decoded.groups[0].origin, Origin::Identity));
@@ -138,7 +138,7 @@ fn the_origin_is_identity_only_when_every_message_is_a_row() {
 
 #[test]
 fn schemas_that_cannot_be_had() {
-    let (mut registry, mut decoder) = (Registry::of(TEXT), Decoder::new());
+    let (mut registry, mut decoder) = (Registry::of(TEXT), Decoder::default());
     registry.set(2, Err(schemas::SchemaError::Refused("401".into())));
     registry.add(3, "{}");
     registry.add(
@@ -180,7 +180,7 @@ fn schemas_that_cannot_be_had() {
 
 #[test]
 fn an_unavailable_schema_fails_the_batch_and_leaves_nothing() {
-    let (mut registry, mut decoder) = (Registry::of(TEXT), Decoder::new());
+    let (mut registry, mut decoder) = (Registry::of(TEXT), Decoder::default());
     registry.set(
         2,
         Err(schemas::SchemaError::Unavailable(
@@ -205,7 +205,7 @@ fn invalid_text_fails_its_record_only() {
     let text = r#"{"type":"record","name":"R","fields":[
         {"name":"l","type":{"type":"array","items":{"type":"map","values":["null","string"]}}},
         {"name":"s","type":["null","string"]}, {"name":"b","type":"bytes"}]}"#;
-    let (registry, mut decoder) = (Registry::of(text), Decoder::new());
+    let (registry, mut decoder) = (Registry::of(text), Decoder::default());
     let record = |key: u8, value: u8, last: [u8; 2]| {
         framed(
             1,
@@ -380,7 +380,7 @@ fn every_kind_of_fault_has_its_reason() {
 
 #[test]
 fn plans_are_kept_within_a_bound_and_used_again() {
-    let (mut registry, mut decoder) = (Registry::default(), Decoder::new());
+    let (mut registry, mut decoder) = (Registry::default(), Decoder::default());
     let most = u32::try_from(MAX_SCHEMAS).unwrap();
     for id in 0..most + 10 {
         registry.add(id, r#""long""#);
@@ -407,7 +407,7 @@ fn plans_are_kept_within_a_bound_and_used_again() {
 
 #[test]
 fn columns_of_messages_that_contradict_each_other_fail_the_batch() {
-    let (registry, mut decoder) = (Registry::of(TEXT), Decoder::new());
+    let (registry, mut decoder) = (Registry::of(TEXT), Decoder::default());
     for (offsets, validity) in [
         (&[][..], None),
         (&[1, 2], None),

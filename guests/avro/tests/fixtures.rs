@@ -13,7 +13,7 @@ fn rows_are_what_apache_avro_reads() {
     for fixture in fixtures::all() {
         let registry = Registry::of(&fixture.schema);
         let schema = Schema::parse_str(&fixture.schema).unwrap();
-        let mut decoder = Decoder::new();
+        let mut decoder = Decoder::default();
         for (count, seed) in [(100, 1), (300, 2), (1, 3), (100, 1)] {
             let datums = fixture.datums(count, seed).unwrap();
             let messages = fixture.messages(count, seed, 1).unwrap();

@@ -75,7 +75,7 @@ fn damage_stays_with_its_record() {
             datums,
         } = case(seed, 3);
         let registry = Registry::of(&text);
-        let mut decoder = Decoder::new();
+        let mut decoder = Decoder::default();
         let mut random = Random(seed);
         let mut messages = Vec::new();
         let mut expected = Vec::new();
@@ -144,7 +144,7 @@ fn blocks_are_what_their_messages_are_alone() {
                 _ => {}
             }
         }
-        let mut together = Decoder::new();
+        let mut together = Decoder::default();
         let decoded = decode(&mut together, &registry, &messages);
         let mut rows = Vec::new();
         for group in &decoded.groups {
@@ -157,7 +157,7 @@ fn blocks_are_what_their_messages_are_alone() {
             .map(|error| (error.row, &error.reason));
 
         let (mut expected_rows, mut expected_reasons) = (Vec::new(), Vec::new());
-        let mut alone = Decoder::new();
+        let mut alone = Decoder::default();
         for (row, message) in (0..).zip(&messages) {
             let decoded = decode(&mut alone, &registry, std::slice::from_ref(message));
             for group in &decoded.groups {

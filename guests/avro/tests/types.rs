@@ -11,7 +11,8 @@ use serde_json::{Value as Json, json};
 use support::{
     Registry, decode, decode_rows, encode, fields, framed, oracle, outline, reason, rows_of,
 };
-use weir_avro::{Decoder, SchemaLookup as _, compile_schema};
+use weir_avro::{Decoder, compile_schema};
+use weir_guest::confluent::SchemaLookup;
 use weir_guest::schemas;
 
 /// The outline of the columns of a schema.
@@ -482,7 +483,7 @@ fn references_come_before_what_refers_to_them() {
     registry.add_with(2, r#""b.Middle""#, &[inner, middle]);
     registry.add_with(3, "b.Middle", &[inner, middle]);
     registry.add(4, outer);
-    let mut decoder = Decoder::new();
+    let mut decoder = Decoder::default();
     let messages = [
         framed(1, &[2, 0, 2, 0]),
         framed(2, &[0, 2]),
@@ -587,7 +588,7 @@ fn records_without_fields() {
     let empty = json!({ "type": "record", "name": "E", "fields": [] });
     let registry = Registry::of(&empty.to_string());
     let decoded = decode(
-        &mut Decoder::new(),
+        &mut Decoder::default(),
         &registry,
         &[framed(1, &[]), framed(1, &[0])],
     );

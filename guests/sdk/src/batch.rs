@@ -31,6 +31,12 @@ impl<'a> Batch<'a> {
         Self { source, part }
     }
 
+    /// What the plug-in was opened for.
+    #[must_use]
+    pub fn part(&self) -> Part {
+        self.part
+    }
+
     /// Number of messages, at least 1.
     #[must_use]
     #[expect(clippy::len_without_is_empty, reason = "a batch is never empty")]

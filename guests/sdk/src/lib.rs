@@ -68,6 +68,8 @@
 pub mod bindings;
 
 pub mod batch;
+pub mod columns;
+pub mod confluent;
 mod deserializer;
 mod interceptor;
 pub mod log;

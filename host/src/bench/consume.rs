@@ -1,7 +1,7 @@
 //! A topic to decoded rows, held against a bare consumer loop that only counts bytes.
 
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use rdkafka::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
@@ -9,21 +9,18 @@ use rdkafka::message::Message;
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 use weir_avro::fixtures;
 
+use super::cluster::Cluster;
 use super::decode::{OneSchema, framed};
+use super::profiles::Case;
+use super::timing::{Clocks, PerRecord, in_turns};
 use super::{BenchError, Measurement};
-use crate::config::PipelineConfig;
-use crate::demo::cluster::EmbeddedCluster;
-use crate::demo::publisher::prepare_topic;
+use crate::config::{PipelineConfig, Profile};
 use crate::kafka::client_config;
 use crate::pipeline::{self, Parts, Plugins};
 use crate::plugin::{Limits, Plugin, PluginEngine};
 use crate::rows::Rows;
 use crate::sink::{Sink, SinkError};
 
-/// Messages in the topic of the embedded broker, whose partitions hold 5 MiB.
-const EMBEDDED_MESSAGES: usize = 40_000;
-/// Messages in the topic of a real broker.
-const MESSAGES: usize = 1_000_000;
 /// Different messages; they repeat.
 const DISTINCT: usize = 10_000;
 /// Rounds in which both have their turn; the fastest counts.
@@ -37,81 +34,119 @@ const SILENCE: Duration = Duration::from_secs(20);
 /// # Errors
 /// When the brokers cannot be used, or messages are missing.
 pub fn run(engine: &PluginEngine, brokers: Option<&str>) -> Result<Vec<Measurement>, BenchError> {
-    let embedded = match brokers {
-        Some(_) => None,
-        None => Some(EmbeddedCluster::start().map_err(BenchError::new)?),
-    };
-    let address = brokers
-        .or(embedded.as_ref().map(EmbeddedCluster::brokers))
-        .unwrap_or_default();
-    let started = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .map_err(BenchError::new)?;
-    let topic = format!("weir-bench-{}-{}", std::process::id(), started.as_millis());
-    let count = match &embedded {
-        Some(cluster) => {
-            cluster.create_topic(&topic, 1).map_err(BenchError::new)?;
-            EMBEDDED_MESSAGES
-        }
-        None => {
-            prepare_topic(address, &topic, 1).map_err(BenchError::new)?;
-            MESSAGES
-        }
-    };
+    let cluster = Cluster::open(brokers)?;
     let order = fixtures::order();
-    publish(
-        address,
+    let datums = order.datums(DISTINCT, 7).map_err(BenchError::new)?;
+    let topic = Topic::filled(&cluster, &datums, &order.schema, 1)?;
+    compare(
+        engine,
+        &cluster,
         &topic,
-        &order.datums(DISTINCT, 7).map_err(BenchError::new)?,
-        count,
-    )?;
-
-    let kind = if embedded.is_some() {
-        "embedded broker"
-    } else {
-        "broker"
-    };
-    let bare_name = format!("consume/{kind}/bare consumer");
-    let mut best: [Option<(f64, f64)>; 2] = [None, None];
-    for round in 0..ROUNDS {
-        let config = |who: &str| config(address, &topic, &format!("{topic}-{who}-{round}"));
-        let bare = bare(&config("bare")?, &topic, count)?;
-        let weir = weir(engine, &config("weir")?, &order.schema, count)?;
-        for (best, now) in best.iter_mut().zip([bare, weir]) {
-            if best.is_none_or(|best| now.0 < best.0) {
-                *best = Some(now);
-            }
-        }
-    }
-    let names = [bare_name.clone(), format!("consume/{kind}/decoded rows")];
-    let measured = best
-        .into_iter()
-        .flatten()
-        .zip(names)
-        .map(|((wall, cpu), name)| Measurement {
-            ns_per_record: wall,
-            cpu_ns_per_record: Some(cpu),
-            baselines: (name != bare_name)
-                .then(|| bare_name.clone())
-                .into_iter()
-                .collect(),
-            name,
-        });
-    Ok(measured.collect())
+        (Profile::Balanced, ROUNDS),
+        cluster.kind(),
+    )
 }
 
-fn publish(brokers: &str, topic: &str, datums: &[Vec<u8>], count: usize) -> Result<(), BenchError> {
+/// A topic of byte strings, in Avro, of so many bytes each.
+pub(super) fn payloads(
+    cluster: &Cluster,
+    bytes: usize,
+    partitions: i32,
+) -> Result<Topic, BenchError> {
+    let schema = r#"{ "type": "record", "name": "Payload", "fields": [ { "name": "payload", "type": "bytes" } ] }"#;
+    let datum = |n: usize| -> Vec<u8> {
+        // A length takes two bytes, up to 8,191.
+        let payload = bytes - framed(&[]).len() - 2;
+        let zigzag = payload * 2;
+        let mut datum = vec![0x80 | low_byte(zigzag & 0x7f), low_byte(zigzag >> 7)];
+        datum.extend((0..payload).map(|at| low_byte(n * 31 + at * 7)));
+        datum
+    };
+    let datums: Vec<Vec<u8>> = (0..DISTINCT).map(datum).collect();
+    Topic::filled(cluster, &datums, schema, partitions)
+}
+
+fn low_byte(n: usize) -> u8 {
+    n.to_le_bytes()[0]
+}
+
+/// Measures one case on a topic of [`payloads`].
+pub(super) fn profile(
+    engine: &PluginEngine,
+    cluster: &Cluster,
+    case: &Case,
+    topic: &Topic,
+) -> Result<Vec<Measurement>, BenchError> {
+    let rounds = (case.profile, super::profiles::ROUNDS);
+    compare(engine, cluster, topic, rounds, &case.name(cluster))
+}
+
+/// A topic with messages in Avro.
+pub(super) struct Topic {
+    name: String,
+    schema: String,
+    count: usize,
+}
+
+impl Topic {
+    /// Makes one, and fills its partitions evenly with the datums in turns.
+    fn filled(
+        cluster: &Cluster,
+        datums: &[Vec<u8>],
+        schema: &str,
+        partitions: i32,
+    ) -> Result<Self, BenchError> {
+        let sum: usize = datums.iter().map(|datum| framed(datum).len()).sum();
+        let count = cluster.messages(sum.div_ceil(datums.len()), partitions);
+        let name = cluster.topic(partitions)?;
+        publish(cluster.address(), &name, datums, (count, partitions))?;
+        Ok(Self {
+            name,
+            schema: schema.to_owned(),
+            count,
+        })
+    }
+}
+
+fn compare(
+    engine: &PluginEngine,
+    cluster: &Cluster,
+    topic: &Topic,
+    (profile, rounds): (Profile, usize),
+    name: &str,
+) -> Result<Vec<Measurement>, BenchError> {
+    let group = std::cell::Cell::new(0);
+    let config = || {
+        group.set(group.get() + 1);
+        let group = format!("{}-{}-{}", topic.name, profile.as_str(), group.get());
+        config(cluster.address(), &topic.name, &group, profile)
+    };
+    in_turns(
+        ["bare consumer", "decoded rows"].map(|who| format!("consume/{name}/{who}")),
+        rounds,
+        || bare(&config()?, topic),
+        || weir(engine, &config()?, topic),
+    )
+}
+
+fn publish(
+    brokers: &str,
+    topic: &str,
+    datums: &[Vec<u8>],
+    (count, partitions): (usize, i32),
+) -> Result<(), BenchError> {
     let producer: BaseProducer = ClientConfig::new()
         .set("bootstrap.servers", brokers)
         .set("linger.ms", "20")
         .set("batch.num.messages", "10000")
         .create()
         .map_err(BenchError::new)?;
-    for datum in datums.iter().cycle().take(count) {
+    let partitions = (0..partitions).cycle();
+    for (datum, partition) in datums.iter().cycle().take(count).zip(partitions) {
         let value = framed(datum);
         let mut record = BaseRecord::<(), [u8]>::to(topic)
             .payload(&value)
-            .partition(0);
+            .partition(partition);
         while let Err((error, back)) = producer.send(record) {
             if error.rdkafka_error_code() != Some(rdkafka::types::RDKafkaErrorCode::QueueFull) {
                 return Err(BenchError::new(error));
@@ -126,10 +161,16 @@ fn publish(brokers: &str, topic: &str, datums: &[Vec<u8>], count: usize) -> Resu
 }
 
 /// The same settings for both sides.
-fn config(brokers: &str, topic: &str, group: &str) -> Result<PipelineConfig, BenchError> {
+fn config(
+    brokers: &str,
+    topic: &str,
+    group: &str,
+    profile: Profile,
+) -> Result<PipelineConfig, BenchError> {
     let text = format!(
-        "name: bench\nsource:\n  bootstrap.servers: {brokers}\n  topics: [{topic}]\n  group.id: {group}\n  \
-         startup.mode: earliest\n  stop.mode: latest\n  fetch.wait.max.ms: 10\ndeserializer: avro\n"
+        "name: bench\nprofile: {}\nsource:\n  bootstrap.servers: {brokers}\n  topics: [{topic}]\n  group.id: {group}\n  \
+         startup.mode: earliest\n  stop.mode: latest\n  fetch.wait.max.ms: 10\ndeserializer: avro\n",
+        profile.as_str()
     );
     PipelineConfig::parse(&text, "bench.yaml".as_ref(), &|_| None).map_err(BenchError::new)
 }
@@ -144,9 +185,6 @@ struct Span {
     last: Option<Clocks>,
 }
 
-/// Wall clock and CPU time.
-type Clocks = (Instant, Duration);
-
 impl Span {
     fn new(expected: usize) -> Self {
         Span {
@@ -160,23 +198,17 @@ impl Span {
     fn add(&mut self, records: usize) {
         self.records += records;
         if self.first.is_none() {
-            self.first = Some((self.records, (Instant::now(), cpu_time())));
+            self.first = Some((self.records, Clocks::now()));
         }
         if self.records >= self.expected {
-            self.last = Some((Instant::now(), cpu_time()));
+            self.last = Some(Clocks::now());
         }
     }
 
-    /// Wall and CPU time of one record, in ns.
-    fn per_record(&self) -> Result<(f64, f64), BenchError> {
+    fn per_record(&self) -> Result<PerRecord, BenchError> {
         match (self.first, self.last) {
             (Some((first, start)), Some(end)) if self.records == self.expected => {
-                let records = (self.expected - first).max(1) as f64;
-                let cpu = end.1.saturating_sub(start.1);
-                Ok((
-                    (end.0 - start.0).as_nanos() as f64 / records,
-                    cpu.as_nanos() as f64 / records,
-                ))
+                Ok(start.until(end, self.expected - first))
             }
             _ => Err(BenchError::new(format!(
                 "{} of {} messages arrived",
@@ -211,33 +243,19 @@ impl Sink for TimedSink {
     }
 }
 
-/// CPU time of this process so far; zero where the system does not tell.
-fn cpu_time() -> Duration {
-    /// Clock ticks a second, which Linux has fixed for what it reports.
-    const TICKS: u64 = 100;
-    let text = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
-    // Fields 14 and 15, counted from 1; the second is a name in parentheses.
-    let fields = text
-        .rsplit_once(')')
-        .map_or("", |(_, rest)| rest)
-        .split_whitespace()
-        .skip(11)
-        .take(2);
-    let ticks: u64 = fields.filter_map(|field| field.parse::<u64>().ok()).sum();
-    Duration::from_millis(ticks * 1000 / TICKS)
-}
-
-fn bare(config: &PipelineConfig, topic: &str, count: usize) -> Result<(f64, f64), BenchError> {
+fn bare(config: &PipelineConfig, topic: &Topic) -> Result<PerRecord, BenchError> {
     let consumer: BaseConsumer = client_config(&config.source.client)
         .set("enable.partition.eof", "false")
         .set("auto.offset.reset", "earliest")
         .create()
         .map_err(BenchError::new)?;
-    consumer.subscribe(&[topic]).map_err(BenchError::new)?;
-    let mut span = Span::new(count);
+    consumer
+        .subscribe(&[&topic.name])
+        .map_err(BenchError::new)?;
+    let mut span = Span::new(topic.count);
     let mut bytes = 0;
     let mut last = Instant::now();
-    while span.records < count {
+    while span.records < topic.count {
         match consumer.poll(Duration::from_millis(100)) {
             Some(Ok(message)) => {
                 bytes += message.payload().map_or(0, <[u8]>::len);
@@ -258,18 +276,17 @@ fn bare(config: &PipelineConfig, topic: &str, count: usize) -> Result<(f64, f64)
 fn weir(
     engine: &PluginEngine,
     config: &PipelineConfig,
-    schema: &str,
-    count: usize,
-) -> Result<(f64, f64), BenchError> {
+    topic: &Topic,
+) -> Result<PerRecord, BenchError> {
     let plugin = Plugin::load(engine, "avro").map_err(BenchError::new)?;
-    let span = Arc::new(Mutex::new(Span::new(count)));
+    let span = Arc::new(Mutex::new(Span::new(topic.count)));
     let parts = Parts {
         plugins: Plugins {
             interceptors: Vec::new(),
             deserializer: (plugin, serde_json::json!({})),
             limits: Limits::default(),
         },
-        schemas: Arc::new(OneSchema(schema.to_owned())),
+        schemas: Arc::new(OneSchema(topic.schema.clone())),
         sink: Box::new(TimedSink {
             span: Arc::clone(&span),
             writes: 0,

@@ -16,7 +16,7 @@ use super::timing::{Way, measure};
 use super::{BenchError, Measurement};
 use crate::batch::{BatchBuilder, Capacity, MessageBatch, TopicPartition};
 use crate::plugin::{Deserializer, Limits, Plugin, PluginEngine};
-use crate::schemas::{Schema, SchemaError, SchemaSource, SchemaType};
+use crate::schemas::{Registered, Schema, SchemaError, SchemaSource, SchemaType};
 
 /// Messages in a batch.
 const ROWS: usize = 1_000;
@@ -59,7 +59,7 @@ fn shape(engine: &PluginEngine, fixture: &Fixture) -> Result<Vec<Measurement>, B
         Limits::default(),
     )
     .map_err(BenchError::new)?;
-    let mut native = weir_avro::Decoder::new();
+    let mut native = weir_avro::Decoder::default();
     let mut arrow = arrow_avro(&fixture.schema)?;
     let schema = AvroSchema::parse_str(&fixture.schema).map_err(BenchError::new)?;
     let apache = GenericDatumReader::builder(&schema)
@@ -187,12 +187,17 @@ impl SchemaSource for OneSchema {
         })
     }
 
-    fn latest(&self, _: &str) -> Result<Schema, SchemaError> {
-        self.by_id(ID)
+    fn latest(&self, _: &str) -> Result<Registered, SchemaError> {
+        Ok(Registered {
+            id: Some(ID),
+            guid: None,
+            version: None,
+            schema: SchemaSource::by_id(self, ID)?,
+        })
     }
 }
 
-impl weir_avro::SchemaLookup for OneSchema {
+impl weir_guest::confluent::SchemaLookup for OneSchema {
     fn by_id(&self, _: u32) -> Result<guest::Schema, guest::SchemaError> {
         Ok(guest::Schema {
             schema_type: guest::SchemaType::Avro,

@@ -1,10 +1,13 @@
 //! What `weir bench` measures. Figures are of this machine; what can be compared between
 //! machines are the ratios, as both sides of each run in turns, on the same data.
 
+mod cluster;
 pub mod consume;
 pub mod crossing;
 pub mod decode;
 pub mod event_time;
+mod produce;
+pub mod profiles;
 mod timing;
 
 /// One measured way of doing something.

@@ -49,3 +49,74 @@ pub(super) fn measure(mut ways: Vec<Way<'_>>) -> Result<Vec<Measurement>, BenchE
     });
     Ok(measured.collect())
 }
+
+/// Wall clock and CPU time of this process.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Clocks(Instant, Duration);
+
+/// Time for one record, in ns.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct PerRecord {
+    wall: f64,
+    cpu: f64,
+}
+
+impl Clocks {
+    pub(super) fn now() -> Self {
+        Self(Instant::now(), cpu_time())
+    }
+
+    pub(super) fn until(self, end: Self, records: usize) -> PerRecord {
+        let records = records.max(1) as f64;
+        PerRecord {
+            wall: (end.0 - self.0).as_nanos() as f64 / records,
+            cpu: end.1.saturating_sub(self.1).as_nanos() as f64 / records,
+        }
+    }
+}
+
+/// CPU time of this process so far; zero where the system does not tell.
+fn cpu_time() -> Duration {
+    /// Clock ticks a second, which Linux has fixed for what it reports.
+    const TICKS: u64 = 100;
+    let text = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    // Fields 14 and 15, counted from 1; the second is a name in parentheses.
+    let fields = text
+        .rsplit_once(')')
+        .map_or("", |(_, rest)| rest)
+        .split_whitespace()
+        .skip(11)
+        .take(2);
+    let ticks: u64 = fields.filter_map(|field| field.parse::<u64>().ok()).sum();
+    Duration::from_millis(ticks * 1000 / TICKS)
+}
+
+/// Measures two ways of the same, which take seconds, in turns; the fastest round of each
+/// counts, and the second is held against the first.
+pub(super) fn in_turns(
+    names: [String; 2],
+    rounds: usize,
+    mut baseline: impl FnMut() -> Result<PerRecord, BenchError>,
+    mut other: impl FnMut() -> Result<PerRecord, BenchError>,
+) -> Result<Vec<Measurement>, BenchError> {
+    let mut best: [Option<PerRecord>; 2] = [None, None];
+    for _ in 0..rounds {
+        for (best, now) in best.iter_mut().zip([baseline()?, other()?]) {
+            if best.is_none_or(|best| now.wall < best.wall) {
+                *best = Some(now);
+            }
+        }
+    }
+    let against = names[0].clone();
+    let measured = names.into_iter().zip(best.into_iter().flatten());
+    let measured = measured.map(|(name, best)| Measurement {
+        ns_per_record: best.wall,
+        cpu_ns_per_record: Some(best.cpu),
+        baselines: (name != against)
+            .then(|| against.clone())
+            .into_iter()
+            .collect(),
+        name,
+    });
+    Ok(measured.collect())
+}

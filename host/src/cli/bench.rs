@@ -5,16 +5,17 @@ use indicatif::MultiProgress;
 use serde_json::json;
 
 use super::{CliError, log, show, wiring};
-use crate::bench::{Measurement, consume, crossing, decode, event_time};
+use crate::bench::{Measurement, consume, crossing, decode, event_time, profiles};
 
 #[derive(Args)]
 pub(super) struct BenchArgs {
-    /// What to measure [default: all]
+    /// What to measure [default: crossing, decode and consume]
     what: Vec<What>,
     /// One JSON object a line, instead of a table
     #[arg(long)]
     json: bool,
-    /// Brokers for `consume`, in place of the embedded one; a topic weir-bench-… is made there
+    /// Brokers for `consume` and `profiles`, in place of the embedded one; topics weir-bench-… are
+    /// made there
     #[arg(long, value_name = "HOST:PORT")]
     bootstrap_servers: Option<String>,
 }
@@ -29,6 +30,9 @@ enum What {
     Consume,
     /// Looking at event times, and keeping the watermark of many partitions
     EventTime,
+    /// Reading and writing 100 B and 1 kB on 1, 8 and 64 partitions in each profile, against a bare
+    /// consumer and producer: takes minutes
+    Profiles,
 }
 
 pub(super) fn bench(args: &BenchArgs) -> Result<(), CliError> {
@@ -55,6 +59,11 @@ pub(super) fn bench(args: &BenchArgs) -> Result<(), CliError> {
             &consume::run(&engine, args.bootstrap_servers.as_deref()).map_err(CliError::failed)?,
             args.json,
         );
+    }
+    if args.what.contains(&What::Profiles) {
+        let brokers = args.bootstrap_servers.as_deref();
+        profiles::run(&engine, brokers, |measured| print(&measured, args.json))
+            .map_err(CliError::failed)?;
     }
     Ok(())
 }

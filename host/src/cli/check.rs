@@ -57,6 +57,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
+    use crate::config::SchemaFiles;
     use crate::plugin::PluginEngine;
     use crate::schemas::{FileSource, SchemaSource};
 
@@ -76,7 +77,8 @@ mod tests {
                 .join("../examples")
                 .join(example);
             let config = PipelineConfig::load(&file, &env).unwrap();
-            let schemas: Arc<dyn SchemaSource> = Arc::new(FileSource::open(&[]).unwrap());
+            let schemas: Arc<dyn SchemaSource> =
+                Arc::new(FileSource::open(&SchemaFiles::default()).unwrap());
             let tried = wiring::plugins(&config, &engine)
                 .and_then(|plugins| wiring::try_options(&config, &plugins, &schemas));
             if let Err(CliError::Config(error) | CliError::Failed(error)) = tried {

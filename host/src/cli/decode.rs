@@ -10,9 +10,9 @@ use indicatif::MultiProgress;
 
 use super::{CliError, log, show, wiring};
 use crate::batch::{BatchBuilder, Capacity, TopicPartition};
-use crate::config::{Location, RegistryConfig, SchemaFile, SchemaName};
+use crate::config::{Location, RegistryConfig, SchemaFile, SchemaFiles, SchemaName};
 use crate::plugin::{Deserializer, Limits, Plugin};
-use crate::schemas::{FileSource, RegistrySource, Schema, SchemaError, SchemaSource};
+use crate::schemas::{FileSource, Registered, RegistrySource, Schema, SchemaError, SchemaSource};
 use crate::sink::{Sink, SinkError, stdout};
 
 /// One request to a registry.
@@ -176,18 +176,22 @@ fn schemas(args: &DecodeArgs) -> Result<Arc<dyn SchemaSource>, CliError> {
             let text = format!("--registry: write {url} with http:// or https://");
             return Err(CliError::Config(text));
         }
-        return Ok(Arc::new(RegistrySource::new(&RegistryConfig {
-            url: url.clone(),
-            user_info: None,
+        let config = RegistryConfig {
             request_timeout: REGISTRY_TIMEOUT,
-        })));
+            ..RegistryConfig::new(url)
+        };
+        let source = RegistrySource::open(&config, None).map_err(CliError::failed)?;
+        return Ok(Arc::new(source));
     }
     if args.schema.is_empty() {
         return Ok(Arc::new(NoSchemas));
     }
     let files = args.schema.iter().map(|given| schema_file(given));
-    let source = FileSource::open(&files.collect::<Result<Vec<_>, _>>()?)
-        .map_err(|error| CliError::Config(format!("--schema: {error}")))?;
+    let source = FileSource::open(&SchemaFiles {
+        files: files.collect::<Result<Vec<_>, _>>()?,
+        import_paths: Vec::new(),
+    })
+    .map_err(|error| CliError::Config(format!("--schema: {error}")))?;
     Ok(Arc::new(source))
 }
 
@@ -202,7 +206,7 @@ fn schema_file(given: &str) -> Result<SchemaFile, CliError> {
         .map_or_else(|_| SchemaName::Subject(name.to_owned()), SchemaName::Id);
     Ok(SchemaFile {
         name,
-        path: path.into(),
+        paths: vec![path.into()],
         declared: Location::default(),
     })
 }
@@ -216,7 +220,7 @@ impl SchemaSource for NoSchemas {
         Err(SchemaError::Refused(message))
     }
 
-    fn latest(&self, subject: &str) -> Result<Schema, SchemaError> {
+    fn latest(&self, subject: &str) -> Result<Registered, SchemaError> {
         let message =
             format!("give it by --schema {subject}=FILE, or a registry by --registry URL");
         Err(SchemaError::Refused(message))

@@ -8,6 +8,7 @@ use indicatif::{HumanCount, MultiProgress, ProgressBar, ProgressStyle};
 
 use super::{CliError, log, show, signals, wiring};
 use crate::config::{PipelineConfig, SinkConfig, StopAt};
+use crate::metrics::Listener;
 use crate::pipeline::{self, PipelineError};
 use crate::progress::Progress;
 use crate::sink::SinkError;
@@ -20,21 +21,26 @@ pub(super) fn run(file: &Path, workers: Option<usize>) -> Result<(), CliError> {
     log::start(&bars);
     let config = PipelineConfig::load(file, &wiring::env).map_err(CliError::config)?;
     config.check_files().map_err(CliError::config)?;
+    let metrics = listener(&config)?;
     let parts = wiring::parts(&config, workers)?;
     let started = Instant::now();
     let running = pipeline::start(&config, parts).map_err(CliError::config)?;
+    if let Some(metrics) = metrics {
+        let registry = running.figures().into_registry(&config.name);
+        metrics.serve(registry).map_err(CliError::failed)?;
+    }
     let (path, rate_limits) = (file.to_owned(), running.rate_limits());
-    let mut reading = config.source.rate_limit;
+    let limits = |config: &PipelineConfig| (config.source.rate_limit, config.rate_limit);
+    let mut current = limits(&config);
     let reload = move || match PipelineConfig::load(&path, &wiring::env) {
-        Ok(config) if config.source.rate_limit == reading => show::note(&format!(
+        Ok(config) if limits(&config) == current => show::note(&format!(
             "{}: its rate limits are as before; anything else in it takes a new start",
             path.display()
         )),
         Ok(config) => {
-            reading = config.source.rate_limit;
+            current = limits(&config);
             show::note(&format!("{}: took its rate limits", path.display()));
-            // Reading may have ended meanwhile.
-            let _ = rate_limits.send(reading);
+            rate_limits.set(&config);
         }
         Err(errors) => show::error(&errors.to_string()),
     };
@@ -67,6 +73,18 @@ pub(super) fn run(file: &Path, workers: Option<usize>) -> Result<(), CliError> {
     }
 }
 
+/// The port for metrics, before anything is started.
+fn listener(config: &PipelineConfig) -> Result<Option<Listener>, CliError> {
+    let Some(address) = &config.metrics_listen else {
+        return Ok(None);
+    };
+    let bound = Listener::bind(address).and_then(|bound| Ok((bound.address()?, bound)));
+    let (address, listener) =
+        bound.map_err(|error| CliError::config(format!("metrics.listen: {address}: {error}")))?;
+    show::note(&format!("metrics are at http://{address}/metrics"));
+    Ok(Some(listener))
+}
+
 /// A bar where somebody sees it, and rows do not go to the same terminal.
 fn bar(config: &PipelineConfig) -> Option<ProgressBar> {
     let rows_on_terminal = matches!(config.sink, SinkConfig::Stdout) && stdout().is_terminal();
@@ -88,8 +106,11 @@ fn bar(config: &PipelineConfig) -> Option<ProgressBar> {
 }
 
 fn draw(bar: &ProgressBar, progress: &Progress, elapsed: Duration) {
-    let (mut done, mut all) = (0, 0);
+    let (mut done, mut all, mut lag) = (0, 0, None);
     for partition in progress.partitions().values() {
+        if let Some(behind) = partition.lag() {
+            lag = Some(lag.unwrap_or(0) + behind.unsigned_abs());
+        }
         if let Some(end) = partition.end {
             all += end.abs_diff(partition.start);
             done += partition.delivered.min(end).abs_diff(partition.start);
@@ -103,6 +124,9 @@ fn draw(bar: &ProgressBar, progress: &Progress, elapsed: Duration) {
         HumanCount(rows),
         HumanCount(show::per_second(rows, elapsed.as_secs_f64().max(0.1)))
     );
+    if let Some(lag) = lag {
+        message.push_str(&format!(", {} behind", HumanCount(lag)));
+    }
     if progress.errors.get() > 0 {
         message.push_str(&format!(
             ", {} bad records",

@@ -86,7 +86,15 @@ fn at(plugin: &PluginConfig, error: impl std::fmt::Display) -> CliError {
 
 /// Opens the source of schemas.
 pub(super) fn schemas(config: &SchemasConfig) -> Result<Arc<dyn SchemaSource>, CliError> {
-    schemas::open(config).map_err(|error| CliError::Config(format!("schema.files: {error}")))
+    let env = |name: &str| std::env::var(name).ok();
+    let cache = PluginEngine::default_cache_directory(&env);
+    schemas::open(config, cache.as_deref()).map_err(|error| {
+        CliError::config(ConfigError {
+            location: *error.declared,
+            key: error.key.to_owned(),
+            problem: Problem::Invalid(error.message),
+        })
+    })
 }
 
 /// Opens the sink.

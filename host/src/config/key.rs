@@ -92,6 +92,8 @@ pub enum Unit {
     Kibibytes,
     /// Milliseconds.
     Milliseconds,
+    /// Seconds.
+    Seconds,
     /// Messages.
     Messages,
     /// Rows.
@@ -104,6 +106,8 @@ pub enum Unit {
     Level,
     /// Messages a second.
     MessagesPerSecond,
+    /// Rows a second.
+    RowsPerSecond,
     /// Bytes a second.
     BytesPerSecond,
 }
@@ -116,12 +120,14 @@ impl Unit {
             Self::Bytes => "bytes",
             Self::Kibibytes => "kibibytes",
             Self::Milliseconds => "milliseconds",
+            Self::Seconds => "seconds",
             Self::Messages => "messages",
             Self::Rows => "rows",
             Self::Requests => "requests",
             Self::Times => "times",
             Self::Level => "steps",
             Self::MessagesPerSecond => "messages a second",
+            Self::RowsPerSecond => "rows a second",
             Self::BytesPerSecond => "bytes a second",
         }
     }

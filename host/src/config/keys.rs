@@ -6,6 +6,7 @@ pub(super) mod files;
 pub(super) mod kafka_sink;
 pub(super) mod pipeline;
 pub(super) mod plugins;
+pub(super) mod schemas;
 pub(super) mod source;
 pub(super) mod watermark;
 
@@ -61,6 +62,7 @@ pub static SECTIONS: &[Section] = &[
         "How rows become messages.",
     ),
     section("errors", "What happens to records that cannot be decoded."),
+    section("metrics", "Figures for Prometheus."),
 ];
 
 /// Every key, in the order of the reference page.
@@ -71,6 +73,7 @@ pub static KEYS: LazyLock<Vec<&'static Key>> = LazyLock::new(|| {
         consumer::ALL,
         connection::source::ALL,
         &[&source::LIBRDKAFKA],
+        schemas::ALL,
         plugins::ALL,
         watermark::ALL,
         files::ALL,

@@ -59,7 +59,10 @@ pub use moment::Moment;
 pub use offsets::PartitionOffsets;
 pub use plugin::{BUILT_IN, PluginConfig, PluginLimits, PluginRef, PluginRole};
 pub use profile::Profile;
-pub use schemas::{RegistryConfig, SCHEMA_EXTENSIONS, SchemaFile, SchemaName, SchemasConfig};
+pub use schemas::{
+    BearerSource, Declared, OauthConfig, Pem, RegistryAuth, RegistryConfig, RegistryTls, Retries,
+    SCHEMA_EXTENSIONS, SCHEMA_EXTENSIONS_SHOWN, SchemaFile, SchemaFiles, SchemaName, SchemasConfig,
+};
 pub use secret::Secret;
 pub use security::{HostNameCheck, SaslMechanism, SecurityProtocol};
 pub use sink::{
@@ -108,6 +111,10 @@ pub struct PipelineConfig {
     pub errors: ErrorsConfig,
     /// What a crash may do to records.
     pub delivery_guarantee: DeliveryGuarantee,
+    /// How much may go to the sink.
+    pub rate_limit: RateLimit,
+    /// Where to answer for figures, as host:port.
+    pub metrics_listen: Option<String>,
 }
 
 /// What makes rows of messages.
@@ -200,12 +207,17 @@ impl PipelineConfig {
             PluginRef::BuiltIn(_) => None,
         });
         let schemas = match &self.schemas {
-            SchemasConfig::Files(files) => files.as_slice(),
+            SchemasConfig::Files(files) => files.files.as_slice(),
             SchemasConfig::None | SchemasConfig::Registry(_) => &[],
         };
-        let schemas = schemas
-            .iter()
-            .map(|file| ("schema.files", file.path.as_path(), &file.declared));
+        let registry = match &self.schemas {
+            SchemasConfig::Registry(registry) => Some(registry.files()),
+            SchemasConfig::None | SchemasConfig::Files(_) => None,
+        };
+        let schemas = schemas.iter().flat_map(|file| {
+            let paths = file.paths.iter();
+            paths.map(|path| ("schema.files", path.as_path(), &file.declared))
+        });
         let sink = match &self.sink {
             SinkConfig::Kafka(sink) => Some(&sink.client),
             SinkConfig::Stdout | SinkConfig::File(_) => None,
@@ -215,6 +227,7 @@ impl PipelineConfig {
         let mut errors: Vec<ConfigError> = plugins
             .chain(schemas)
             .chain(certificates)
+            .chain(registry.into_iter().flatten())
             .filter_map(|(key, path, declared)| {
                 let why = match fs::metadata(path) {
                     Ok(metadata) if metadata.is_file() => return None,
@@ -272,7 +285,30 @@ fn read(reader: &mut Reader<'_>, path: &Path) -> Option<PipelineConfig> {
             tolerance: tolerance?,
         },
         delivery_guarantee: delivery_guarantee?,
+        rate_limit: source::rate_limit(
+            reader,
+            [
+                &keys::pipeline::RATE_ROWS,
+                &keys::pipeline::RATE_BYTES,
+                &keys::pipeline::RATE_BURST,
+            ],
+        ),
+        metrics_listen: metrics_listen(reader),
     })
+}
+
+fn metrics_listen(reader: &mut Reader<'_>) -> Option<String> {
+    let key = &keys::pipeline::METRICS_LISTEN;
+    let given = reader.text(key)?;
+    let port = given.value.rsplit_once(':');
+    if !port.is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok()) {
+        let message = format!(
+            "`{}` is not host:port: write for example 127.0.0.1:9464",
+            given.shown
+        );
+        reader.invalid(key, given.span, message);
+    }
+    Some(given.value)
 }
 
 fn place(error: &ConfigError) -> (usize, usize) {

@@ -1,13 +1,17 @@
 //! `schema.registry` and `schema.files`: where plug-ins get schemas from.
 
+mod registry;
+
 use std::path::PathBuf;
-use std::time::Duration;
 
 use super::error::Location;
-use super::keys;
+use super::keys::schemas as keys;
 use super::reader::Reader;
-use super::secret::Secret;
-use super::url;
+use super::yaml::Value;
+
+pub use registry::{
+    BearerSource, Declared, OauthConfig, Pem, RegistryAuth, RegistryConfig, RegistryTls, Retries,
+};
 
 /// Where schemas come from.
 #[derive(Clone, Debug)]
@@ -15,29 +19,29 @@ pub enum SchemasConfig {
     /// Nowhere: the plug-ins need none.
     None,
     /// A schema registry.
-    Registry(RegistryConfig),
+    Registry(Box<RegistryConfig>),
     /// Files.
-    Files(Vec<SchemaFile>),
+    Files(SchemaFiles),
 }
 
-/// A schema registry.
-#[derive(Clone, Debug)]
-pub struct RegistryConfig {
-    /// `http` or `https`, with no user, query or fragment; a path is a prefix.
-    pub url: String,
-    /// `user:password`.
-    pub user_info: Option<Secret>,
-    /// For one request as a whole.
-    pub request_timeout: Duration,
+/// Schemas in files.
+#[derive(Clone, Debug, Default)]
+pub struct SchemaFiles {
+    /// The schemas.
+    pub files: Vec<SchemaFile>,
+    /// Folders that imports and `$ref` are looked for in, before the folder of the file that
+    /// has them.
+    pub import_paths: Vec<PathBuf>,
 }
 
-/// One schema in a file.
+/// One schema.
 #[derive(Clone, Debug)]
 pub struct SchemaFile {
     /// By what plug-ins ask for it.
     pub name: SchemaName,
-    /// Its extension tells the language: `.avsc`, `.proto` or `.json`.
-    pub path: PathBuf,
+    /// Its file, the last one; before it those of Avro types that it names, each before those
+    /// that name it. The extension tells the language: one of [`SCHEMA_EXTENSIONS`].
+    pub paths: Vec<PathBuf>,
     /// Where the pipeline file names it.
     pub declared: Location,
 }
@@ -52,56 +56,45 @@ pub enum SchemaName {
 }
 
 /// The extensions of schema files.
-pub const SCHEMA_EXTENSIONS: [&str; 3] = ["avsc", "proto", "json"];
+pub const SCHEMA_EXTENSIONS: [&str; 7] =
+    ["avsc", "proto", "json", "desc", "pb", "binpb", "protoset"];
+
+/// The same, for people.
+pub const SCHEMA_EXTENSIONS_SHOWN: &str = ".avsc, .proto, .json, .desc, .pb, .binpb or .protoset";
 
 pub(super) fn read(reader: &mut Reader<'_>) -> SchemasConfig {
-    let url = reader.given(&keys::plugins::REGISTRY_URL);
-    let files = reader.given(&keys::plugins::SCHEMA_FILES);
+    let url = reader.given(&keys::URL);
+    let files = reader.given(&keys::FILES);
     if url.is_some() && files.is_some() {
         reader.contradiction(
-            &keys::plugins::SCHEMA_FILES,
+            &keys::FILES,
             "given beside `schema.registry.url`: keep one of the two",
         );
     }
-    let registry = registry(reader);
-    if url.is_none() {
-        for key in [
-            &keys::plugins::REGISTRY_USER_INFO,
-            &keys::plugins::REGISTRY_TIMEOUT,
-        ] {
-            if reader.given(key).is_some() {
-                reader.contradiction(key, "needs `schema.registry.url`");
+    match (url, files) {
+        (Some(_), _) => {
+            if reader.given(&keys::IMPORT_PATHS).is_some() {
+                reader.contradiction(&keys::IMPORT_PATHS, "needs `schema.files`");
+            }
+            SchemasConfig::Registry(Box::new(registry::read(reader)))
+        }
+        (None, files) => {
+            registry::refuse_without_url(reader);
+            match files {
+                Some(_) => SchemasConfig::Files(schema_files(reader)),
+                None => {
+                    if reader.given(&keys::IMPORT_PATHS).is_some() {
+                        reader.contradiction(&keys::IMPORT_PATHS, "needs `schema.files`");
+                    }
+                    SchemasConfig::None
+                }
             }
         }
     }
-    match (url, files) {
-        (Some(_), _) => SchemasConfig::Registry(registry),
-        (None, Some(_)) => SchemasConfig::Files(schema_files(reader)),
-        (None, None) => SchemasConfig::None,
-    }
 }
 
-fn registry(reader: &mut Reader<'_>) -> RegistryConfig {
-    let credentials = "`schema.registry.basic.auth.user.info: user:password`";
-    let url = url::read(reader, &keys::plugins::REGISTRY_URL, credentials).unwrap_or_default();
-    let user_info = reader.secret(&keys::plugins::REGISTRY_USER_INFO);
-    if let Some(info) = &user_info {
-        let (user, _) = info.reveal().split_once(':').unwrap_or_default();
-        if user.is_empty() {
-            let span = reader.place(&keys::plugins::REGISTRY_USER_INFO);
-            let message = "not of the form user:password".to_owned();
-            reader.invalid(&keys::plugins::REGISTRY_USER_INFO, span, message);
-        }
-    }
-    RegistryConfig {
-        url,
-        user_info,
-        request_timeout: reader.millis(&keys::plugins::REGISTRY_TIMEOUT),
-    }
-}
-
-fn schema_files(reader: &mut Reader<'_>) -> Vec<SchemaFile> {
-    let at = &keys::plugins::SCHEMA_FILES;
+fn schema_files(reader: &mut Reader<'_>) -> SchemaFiles {
+    let at = &keys::FILES;
     let mut files = Vec::new();
     let entries = reader.map(at);
     if entries.is_empty() {
@@ -123,14 +116,32 @@ fn schema_files(reader: &mut Reader<'_>) -> Vec<SchemaFile> {
             let message = format!("`{name}` is not a schema id: those are 0 to {}", u32::MAX);
             reader.invalid(at, span, message);
         }
-        let Some(given) = reader.entry(at, &node) else {
-            continue;
+        let nodes = match node.value {
+            Value::List(nodes) => nodes,
+            _ => vec![node],
         };
-        let path = reader.outside.resolve(&given.value);
-        let extension = path.extension().and_then(|extension| extension.to_str());
-        if !extension.is_some_and(|extension| SCHEMA_EXTENSIONS.contains(&extension)) {
-            let message = format!("`{}` does not end in .avsc, .proto or .json", given.shown);
-            reader.invalid(at, given.span, message);
+        let nothing = nodes.is_empty();
+        let mut paths = Vec::with_capacity(nodes.len());
+        let mut place = span;
+        for node in nodes {
+            let Some(given) = reader.entry(at, &node) else {
+                continue;
+            };
+            let path = reader.outside.resolve(&given.value);
+            let extension = path.extension().and_then(|extension| extension.to_str());
+            if !extension.is_some_and(|extension| SCHEMA_EXTENSIONS.contains(&extension)) {
+                let message = format!(
+                    "`{}` does not end in {SCHEMA_EXTENSIONS_SHOWN}",
+                    given.shown
+                );
+                reader.invalid(at, given.span, message);
+            }
+            paths.push(path);
+            place = given.span;
+        }
+        if nothing {
+            let message = "names no file: write for example `./orders.avsc`".to_owned();
+            reader.invalid(at, span, message);
         }
         let name = match name.parse() {
             Ok(id) => SchemaName::Id(id),
@@ -142,9 +153,15 @@ fn schema_files(reader: &mut Reader<'_>) -> Vec<SchemaFile> {
         }
         files.push(SchemaFile {
             name,
-            path,
-            declared: reader.text.location(given.span),
+            paths,
+            declared: reader.text.location(place),
         });
     }
-    files
+    let folders = reader.list(&keys::IMPORT_PATHS).into_iter();
+    SchemaFiles {
+        files,
+        import_paths: folders
+            .map(|given| reader.outside.resolve(&given.value))
+            .collect(),
+    }
 }

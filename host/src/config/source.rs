@@ -46,11 +46,11 @@ pub struct SourceConfig {
     pub client: ClientProperties,
 }
 
-/// The most that may be read in a second.
+/// The most that may be read, or delivered, in a second.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RateLimit {
-    /// Messages; `None` for no limit.
-    pub messages: Option<u64>,
+    /// Messages, or rows; `None` for no limit.
+    pub count: Option<u64>,
     /// Bytes of keys, values and headers; `None` for no limit.
     pub bytes: Option<u64>,
     /// What may be caught up on after a time in which the limit was not used up.
@@ -217,6 +217,9 @@ fn anchored(pattern: &str) -> Result<Regex, regex::Error> {
     Regex::new(&format!("^(?:{pattern})$"))
 }
 
+/// librdkafka's default of `message.max.bytes`.
+const MESSAGE_MAX_BYTES: u64 = 1_000_000;
+
 /// The connection keys of the source.
 pub(super) const CONNECTION: ConnectionKeys = ConnectionKeys {
     prefix: "source.",
@@ -239,6 +242,15 @@ pub(super) fn read(reader: &mut Reader<'_>, pipeline: &str) -> SourceConfig {
     security::read(reader, &CONNECTION, &mut client);
     check_group(reader, &mut client);
     check_fetch_wait(reader, &client);
+    // librdkafka refuses a fetch that is smaller than the messages which it would send.
+    if let Some(fetch) = client.number("fetch.max.bytes")
+        && fetch
+            < client
+                .number("message.max.bytes")
+                .unwrap_or(MESSAGE_MAX_BYTES)
+    {
+        client.set_by_weir("message.max.bytes", &fetch.to_string());
+    }
     let group_id = match client.get("group.id") {
         Some(given) => given.to_owned(),
         None => format!("weir-{pipeline}"),
@@ -264,7 +276,10 @@ pub(super) fn read(reader: &mut Reader<'_>, pipeline: &str) -> SourceConfig {
         batch_max_bytes: reader.integer(&keys::BATCH_MAX_BYTES),
         batch_max_wait: reader.millis(&keys::BATCH_MAX_WAIT),
         commit_interval: reader.millis(&keys::COMMIT_INTERVAL),
-        rate_limit: rate_limit(reader),
+        rate_limit: rate_limit(
+            reader,
+            [&keys::RATE_MESSAGES, &keys::RATE_BYTES, &keys::RATE_BURST],
+        ),
         metadata_columns: metadata::read(reader),
         group_id,
         session_timeout: reader.millis(&consumer::SESSION_TIMEOUT),
@@ -272,12 +287,15 @@ pub(super) fn read(reader: &mut Reader<'_>, pipeline: &str) -> SourceConfig {
     }
 }
 
-fn rate_limit(reader: &mut Reader<'_>) -> RateLimit {
+pub(super) fn rate_limit(
+    reader: &mut Reader<'_>,
+    [count, bytes, burst]: [&'static Key; 3],
+) -> RateLimit {
     let mut given = |key| reader.given(key).map(|_| reader.integer(key));
     RateLimit {
-        messages: given(&keys::RATE_MESSAGES),
-        bytes: given(&keys::RATE_BYTES),
-        burst: reader.millis(&keys::RATE_BURST),
+        count: given(count),
+        bytes: given(bytes),
+        burst: reader.millis(burst),
     }
 }
 

@@ -161,11 +161,11 @@ delivery.guarantee: at_least_once
     let SchemasConfig::Registry(registry) = &config.schemas else {
         panic!("{:?}", config.schemas);
     };
-    assert_eq!(registry.url, "https://registry.example:8081/prefix");
-    assert_eq!(
-        registry.user_info.as_ref().unwrap().reveal(),
-        "weir:hunter2"
-    );
+    assert_eq!(registry.urls, ["https://registry.example:8081/prefix"]);
+    let RegistryAuth::Basic(user_info) = &registry.auth else {
+        panic!("{:?}", registry.auth);
+    };
+    assert_eq!(user_info.reveal(), "weir:hunter2");
     assert_eq!(
         config.interceptors[1].plugin,
         PluginRef::Path(PathBuf::from("conf/plugins/mine.wasm"))

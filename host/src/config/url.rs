@@ -3,7 +3,7 @@
 use ureq::http::Uri;
 
 use super::key::Key;
-use super::reader::Reader;
+use super::reader::{Given, Reader};
 
 /// An `http` or `https` URL without credentials, which would end up in logs: they go to
 /// `credentials` instead.
@@ -13,6 +13,24 @@ pub(super) fn read(
     credentials: &str,
 ) -> Option<String> {
     let given = reader.text(key)?;
+    check(reader, key, &given, credentials);
+    Some(given.value)
+}
+
+/// Several of them.
+pub(super) fn read_all(
+    reader: &mut Reader<'_>,
+    key: &'static Key,
+    credentials: &str,
+) -> Vec<String> {
+    let all = reader.list(key);
+    for given in &all {
+        check(reader, key, given, credentials);
+    }
+    all.into_iter().map(|given| given.value).collect()
+}
+
+fn check(reader: &mut Reader<'_>, key: &'static Key, given: &Given, credentials: &str) {
     let problem = match given.value.parse::<Uri>() {
         _ if given.value.contains('#') => Some("has a fragment (`#…`)"),
         Err(_) => Some("is not a URL"),
@@ -40,5 +58,4 @@ pub(super) fn read(
         let message = format!("{shown} {problem}: write one such as http://localhost:8081");
         reader.invalid(key, given.span, message);
     }
-    Some(given.value)
 }

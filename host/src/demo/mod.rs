@@ -4,7 +4,7 @@ pub mod cluster;
 pub mod dataset;
 pub mod publisher;
 
-use crate::schemas::{Schema, SchemaError, SchemaSource, SchemaType};
+use crate::schemas::{Registered, Schema, SchemaError, SchemaSource, SchemaType};
 
 /// The pipeline file that the demo runs, as it stands under `examples/`.
 pub const PIPELINE: &str = include_str!("../../../examples/earthquakes/pipeline.yaml");
@@ -33,7 +33,7 @@ impl SchemaSource for DemoSchemas {
         })
     }
 
-    fn latest(&self, subject: &str) -> Result<Schema, SchemaError> {
+    fn latest(&self, subject: &str) -> Result<Registered, SchemaError> {
         Err(SchemaError::NotFound(format!(
             "the demo has no subject {subject}"
         )))

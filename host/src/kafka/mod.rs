@@ -3,8 +3,8 @@
 mod batching;
 mod native;
 mod offsets;
-mod rate;
 mod source;
+mod statistics;
 
 use std::sync::LazyLock;
 
@@ -18,6 +18,10 @@ pub(crate) use native::{NativeProducer, Outgoing, TOPICS_MAX};
 pub use offsets::Delivered;
 pub use source::SourceError;
 pub(crate) use source::{Links, SourceItem, SourcedBatch, run as run_source};
+pub use statistics::{
+    BrokerStatistics, GroupStatistics, LatestStatistics, PartitionStatistics, Statistics,
+    TopicStatistics, Window,
+};
 
 use crate::config::ClientProperties;
 

@@ -59,6 +59,8 @@ pub(super) enum Event {
         partition: Option<(String, i32)>,
         fatal: bool,
     },
+    /// The client's own figures, as JSON most of the time.
+    Statistics(Vec<u8>),
     /// Nothing of interest.
     Other,
 }
@@ -155,6 +157,10 @@ impl OwnedEvent {
                     ffi::rd_kafka_event_topic_partition_list(self.0),
                 )),
                 ffi::RD_KAFKA_EVENT_ERROR => self.read_error(),
+                ffi::RD_KAFKA_EVENT_STATS => {
+                    let json = ffi::rd_kafka_event_stats(self.0);
+                    Event::Statistics(CStr::from_ptr(json).to_bytes().to_vec())
+                }
                 ffi::RD_KAFKA_EVENT_LOG => {
                     self.log();
                     Event::Other

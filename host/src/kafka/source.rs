@@ -24,12 +24,13 @@ use self::reader::Reader;
 use super::batching::BatchLimits;
 use super::native::EventQueue;
 use super::offsets::{Delivered, Offsets};
-use super::rate::Limiter;
+use super::statistics::LatestStatistics;
 use super::{LoggingContext, client_config};
 use crate::batch::{MessageBatch, TopicPartition};
 use crate::config::{RateLimit, SourceConfig};
 use crate::event_time::EventTime;
 use crate::progress::Progress;
+use crate::rate::Limiter;
 use crate::stop::Stop;
 
 /// Why reading has ended other than as asked.
@@ -116,6 +117,7 @@ pub(crate) struct Links {
     pub(crate) rate_limits: Receiver<RateLimit>,
     pub(crate) stop: Stop,
     pub(crate) progress: Arc<Progress>,
+    pub(crate) statistics: LatestStatistics,
     /// Told which partitions there are and what is read, if event time is tracked.
     pub(crate) event_time: Option<EventTime>,
 }

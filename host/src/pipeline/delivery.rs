@@ -7,10 +7,15 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 
 use super::stamping::Stamping;
+use super::worker::Retrying;
 use super::{PipelineError, SinkItem};
+use crate::config::RateLimit;
 use crate::kafka::Delivered;
 use crate::progress::Progress;
+use crate::rate::{Limiter, Permit};
+use crate::rows::Rows;
 use crate::sink::{Sink, SinkError};
+use crate::stop::Stop;
 
 /// How often a sink without new rows may act on time.
 const LOOK: Duration = Duration::from_millis(50);
@@ -20,6 +25,10 @@ pub(super) struct Delivery {
     items: Receiver<SinkItem>,
     delivered: Sender<Delivered>,
     progress: Arc<Progress>,
+    stop: Stop,
+    limiter: Limiter,
+    /// New limits for what goes to the sink.
+    limits: Receiver<RateLimit>,
     stamping: Option<Stamping>,
     pending: Pending,
 }
@@ -37,14 +46,18 @@ impl Delivery {
         sink: Box<dyn Sink>,
         items: Receiver<SinkItem>,
         delivered: Sender<Delivered>,
-        progress: Arc<Progress>,
+        retrying: &Retrying,
         stamping: Option<Stamping>,
+        (limit, limits): (&RateLimit, Receiver<RateLimit>),
     ) -> Self {
         Delivery {
             sink,
             items,
             delivered,
-            progress,
+            progress: Arc::clone(&retrying.progress),
+            stop: retrying.stop.clone(),
+            limiter: Limiter::new(limit, Instant::now()),
+            limits,
             stamping,
             pending: Pending::default(),
         }
@@ -54,7 +67,12 @@ impl Delivery {
     pub(super) fn run(mut self) -> Result<(), PipelineError> {
         loop {
             match self.items.recv_timeout(LOOK) {
-                Ok(SinkItem::Delivery { delivered, rows }) => {
+                Ok(SinkItem::Delivery {
+                    delivered,
+                    rows,
+                    bytes,
+                }) => {
+                    self.wait_for_permit(rows.iter().map(Rows::len).sum(), bytes)?;
                     let rows = match &mut self.stamping {
                         Some(stamping) => {
                             let clock = jiff::Timestamp::now().as_millisecond();
@@ -62,12 +80,11 @@ impl Delivery {
                         }
                         None => rows,
                     };
-                    let mut count = 0;
                     for rows in &rows {
                         self.sink.write(rows)?;
                         self.pending.writes += 1;
-                        count += rows.len();
                     }
+                    let count = rows.iter().map(Rows::len).sum();
                     self.pending.push(count, delivered);
                 }
                 Ok(SinkItem::Flush) => self.sink.flush()?,
@@ -79,6 +96,27 @@ impl Delivery {
             }
             self.report()?;
         }
+    }
+
+    /// Waits until so much may go on. A pipeline that is asked to stop has no limits any more:
+    /// it delivers what is under way.
+    fn wait_for_permit(&mut self, rows: usize, bytes: usize) -> Result<(), SinkError> {
+        while !self.stop.is_requested() {
+            let now = Instant::now();
+            let wait = match self.limiter.take(rows, bytes, now) {
+                Permit::Granted => return Ok(()),
+                Permit::After(wait) => wait.min(LOOK),
+                Permit::Never => LOOK,
+            };
+            match self.limits.recv_timeout(wait) {
+                Ok(limit) => self.limiter = Limiter::new(&limit, Instant::now()),
+                Err(RecvTimeoutError::Timeout) => {}
+                // Nobody is left who could change them.
+                Err(RecvTimeoutError::Disconnected) => std::thread::sleep(wait),
+            }
+            self.report()?;
+        }
+        Ok(())
     }
 
     fn report(&mut self) -> Result<(), SinkError> {

@@ -11,6 +11,7 @@ use crate::batch::{MessageBatch, TopicPartition};
 use crate::config::EventTimeFrom;
 use crate::event_time::{Times, event_times};
 use crate::kafka::{Delivered, SourceItem, SourcedBatch};
+use crate::metrics::PluginFigures;
 use crate::plugin::{BatchStop, ConsumerInterceptor, Deserializer, MessageError};
 use crate::progress::Progress;
 use crate::rows::{MetadataColumns, Rows};
@@ -109,6 +110,7 @@ impl Worker {
         Ok(Some(SinkItem::Delivery {
             delivered,
             rows: handled.rows,
+            bytes: batch.payload_bytes(),
         }))
     }
 }
@@ -142,6 +144,7 @@ impl Worker {
 }
 
 /// Tries again, for as long as the pipeline runs, what is not available for now.
+#[derive(Clone)]
 pub(super) struct Retrying {
     pub(super) stop: Stop,
     pub(super) progress: Arc<Progress>,
@@ -193,6 +196,20 @@ impl Retrying {
 }
 
 impl Stages {
+    /// What each plug-in counts.
+    pub(super) fn figures(&self, worker: usize) -> Vec<PluginFigures> {
+        let interceptors = self.interceptors.iter();
+        let interceptors = interceptors.map(|i| (i.name(), i.metrics()));
+        let deserializer = (self.deserializer.name(), self.deserializer.metrics());
+        let all = interceptors.chain([deserializer]);
+        all.map(|(plugin, metrics)| PluginFigures {
+            plugin: plugin.to_owned(),
+            worker,
+            metrics,
+        })
+        .collect()
+    }
+
     /// `None` when the pipeline is asked to stop before all plug-ins have answered.
     fn run(
         &mut self,

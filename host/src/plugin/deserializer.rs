@@ -56,6 +56,12 @@ impl Deserializer {
         Opened::new(plugin, options, schemas, limits).map(Deserializer)
     }
 
+    /// The plug-in's own name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        self.0.name()
+    }
+
     /// The figures that the plug-in keeps.
     #[must_use]
     pub fn metrics(&self) -> PluginMetrics {

@@ -60,7 +60,8 @@ impl PluginEngine {
         // costs a third (DESIGN: 192 ns against 560 ns).
         config.concurrency_support(false);
         config.epoch_interruption(true);
-        if let Some(directory) = cache {
+        // A folder of its own: wasmtime removes from it what it does not know.
+        if let Some(directory) = cache.map(|directory| directory.join("code")) {
             let mut cache = CacheConfig::new();
             cache.with_directory(&directory);
             let cache = Cache::new(cache).map_err(|e| LoadError::Cache {
@@ -79,7 +80,7 @@ impl PluginEngine {
         })
     }
 
-    /// Where compiled code is kept by default: `$WEIR_CACHE_DIR`, else `weir` in the
+    /// Where compiled code and schemas are kept by default: `$WEIR_CACHE_DIR`, else `weir` in the
     /// user's cache directory; `None` when there is no such directory.
     #[must_use]
     pub fn default_cache_directory(env: &dyn Fn(&str) -> Option<String>) -> Option<PathBuf> {

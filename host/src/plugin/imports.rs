@@ -1,17 +1,18 @@
-//! What the host does for a plug-in: schemas, log lines, metrics.
+//! What the host does for a plug-in: log lines, metrics, limits.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use wasmtime::component::{HasSelf, Linker};
-use wasmtime::{Engine, ResourceLimiter, Result, StoreContextMut};
+use wasmtime::{Engine, ResourceLimiter, Result};
 
-use super::bindings::{interception, log, metrics, rows, schemas, types};
+use super::bindings::{interception, log, metrics, rows, types};
 use super::engine::EPOCH_TICK;
-use super::messages;
+use super::prefetch::Prefetch;
+use super::{messages, schemas};
 use crate::batch::MessageBatch;
-use crate::schemas::{Schema, SchemaError, SchemaSource, SchemaType};
+use crate::schemas::SchemaSource;
 
 /// Bytes of a plug-in's log line that are kept.
 const LOG_LINE_MAX: usize = 4096;
@@ -46,6 +47,7 @@ pub(super) struct HostState {
 #[derive(Clone)]
 pub(super) struct Rights {
     pub(super) schemas: Arc<dyn SchemaSource>,
+    pub(super) prefetch: Prefetch,
     pub(super) metrics: PluginMetrics,
 }
 
@@ -115,36 +117,8 @@ pub(super) fn linker(engine: &Engine) -> Result<Linker<HostState>> {
     types::add_to_linker::<_, HasSelf<HostState>>(&mut linker, |state| state)?;
     rows::add_to_linker::<_, HasSelf<HostState>>(&mut linker, |state| state)?;
     interception::add_to_linker::<_, HasSelf<HostState>>(&mut linker, |state| state)?;
-    let mut schemas = linker.instance("weir:connector/schemas@0.1.0")?;
-    schemas.func_wrap("by-id", |store, (id,): (u32,)| {
-        Ok((fetch(store, |source| source.by_id(id))?,))
-    })?;
-    schemas.func_wrap("latest", |store, (subject,): (String,)| {
-        Ok((fetch(store, |source| source.latest(&subject))?,))
-    })?;
+    schemas::add_to_linker(&mut linker)?;
     Ok(linker)
-}
-
-/// Asks for a schema, with the call's deadline stopped meanwhile.
-fn fetch(
-    mut store: StoreContextMut<'_, HostState>,
-    ask: impl FnOnce(&dyn SchemaSource) -> Result<Schema, SchemaError>,
-) -> Result<Result<schemas::Schema, schemas::SchemaError>> {
-    let Some(rights) = store.data().rights.clone() else {
-        return Err(no_rights("schemas"));
-    };
-    let asked = Instant::now();
-    let answer = ask(&*rights.schemas);
-    let now = Instant::now();
-    let deadline = store.data().deadline + (now - asked);
-    store.data_mut().deadline = deadline;
-    store.set_epoch_deadline(ticks(deadline.saturating_duration_since(now)));
-    Ok(match answer {
-        Ok(schema) => Ok(to_wit(schema)),
-        Err(SchemaError::NotFound(text)) => Err(schemas::SchemaError::NotFound(text)),
-        Err(SchemaError::Unavailable(text)) => Err(schemas::SchemaError::Unavailable(text)),
-        Err(SchemaError::Refused(text)) => Err(schemas::SchemaError::Refused(text)),
-    })
 }
 
 /// Epoch ticks in a time span, rounded up, and one more for the tick under way.
@@ -152,26 +126,7 @@ pub(super) fn ticks(span: Duration) -> u64 {
     u64::try_from(span.as_nanos().div_ceil(EPOCH_TICK.as_nanos())).unwrap_or(u64::MAX / 2) + 1
 }
 
-fn to_wit(schema: Schema) -> schemas::Schema {
-    schemas::Schema {
-        schema_type: match schema.schema_type {
-            SchemaType::Avro => schemas::SchemaType::Avro,
-            SchemaType::Protobuf => schemas::SchemaType::Protobuf,
-            SchemaType::Json => schemas::SchemaType::Json,
-        },
-        text: schema.text,
-        references: schema
-            .references
-            .into_iter()
-            .map(|r| schemas::Reference {
-                name: r.name,
-                text: r.text,
-            })
-            .collect(),
-    }
-}
-
-fn no_rights(interface: &str) -> wasmtime::Error {
+pub(super) fn no_rights(interface: &str) -> wasmtime::Error {
     wasmtime::format_err!(
         "weir:connector/{interface} was called by `describe`, which has no rights"
     )

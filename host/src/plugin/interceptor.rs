@@ -52,6 +52,12 @@ impl ConsumerInterceptor {
         Opened::new(plugin, options, schemas, limits).map(ConsumerInterceptor)
     }
 
+    /// The plug-in's own name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        self.0.name()
+    }
+
     /// The figures that the plug-in keeps.
     #[must_use]
     pub fn metrics(&self) -> PluginMetrics {

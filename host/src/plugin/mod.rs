@@ -21,6 +21,8 @@ mod load;
 mod messages;
 mod opened;
 mod origin;
+mod prefetch;
+mod schemas;
 
 pub(crate) use bench::{CrossingGuest, Message as CrossingMessage, Reads};
 pub use builtin::builtin_names;

@@ -12,6 +12,7 @@ use super::engine::Limits;
 use super::imports::{HostState, Rights};
 use super::instance::{CallError, Instance, OpenError};
 use super::load::Plugin;
+use super::prefetch::Prefetch;
 use super::{MessageError, PluginMetrics};
 use crate::batch::MessageBatch;
 use crate::schemas::SchemaSource;
@@ -97,6 +98,7 @@ impl<K: Kind> Opened<K> {
             plugin: plugin.clone(),
             rights: Rights {
                 schemas,
+                prefetch: Prefetch::default(),
                 metrics: PluginMetrics::default(),
             },
             limits,
@@ -107,6 +109,11 @@ impl<K: Kind> Opened<K> {
         };
         opened.instance = Some(opened.new_instance()?);
         Ok(opened)
+    }
+
+    /// The plug-in's own name.
+    pub(super) fn name(&self) -> &str {
+        &self.plugin.description().name
     }
 
     pub(super) fn metrics(&self) -> PluginMetrics {
@@ -126,6 +133,7 @@ impl<K: Kind> Opened<K> {
         if batch.is_empty() {
             return Ok(outcome);
         }
+        self.rights.prefetch.before(batch, &*self.rights.schemas);
         let mut untried = vec![batch.clone()];
         let mut breakages = 0;
         while let Some(part) = untried.pop() {

@@ -2,10 +2,11 @@
 //! is passed in.
 
 use std::collections::{HashMap, VecDeque};
+use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::{Schema, SchemaError};
+use super::{Guid, Registered, Schema, SchemaError, SchemaKey};
 
 /// The most schemas that are kept; the oldest go first.
 const MAX_SCHEMAS: usize = 10_000;
@@ -13,8 +14,6 @@ const MAX_SCHEMAS: usize = 10_000;
 const MAX_BYTES: usize = 256 << 20;
 /// The most absences that are kept.
 const MAX_MISSING: usize = 10_000;
-/// An id means the same schema for ever; a subject's latest schema does not.
-const LATEST_TTL: Duration = Duration::from_secs(300);
 /// A schema may be registered a moment after its first record was seen.
 const MISSING_TTL: Duration = Duration::from_secs(10);
 /// After the first failure.
@@ -27,25 +26,60 @@ const MAX_DELAY: Duration = Duration::from_secs(5);
 pub(super) enum Asked {
     /// The schema with an id.
     Id(u32),
-    /// A subject's latest schema.
+    /// The schema with a globally unique id.
+    Guid(Guid),
+    /// A subject's latest version.
     Latest(String),
+    /// A version of a subject.
+    Version(String, u32),
+}
+
+impl From<SchemaKey> for Asked {
+    fn from(key: SchemaKey) -> Self {
+        match key {
+            SchemaKey::Id(id) => Asked::Id(id),
+            SchemaKey::Guid(guid) => Asked::Guid(guid),
+        }
+    }
+}
+
+impl fmt::Display for Asked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Asked::Id(id) => write!(f, "schema {id}"),
+            Asked::Guid(guid) => write!(f, "schema {guid}"),
+            Asked::Latest(subject) => write!(f, "the latest version of `{subject}`"),
+            Asked::Version(subject, version) => write!(f, "version {version} of `{subject}`"),
+        }
+    }
 }
 
 /// Answers that still hold.
-#[derive(Default)]
 pub(super) struct Cache {
-    schemas: Bounded<(Arc<Schema>, Option<Instant>)>,
+    /// An id, a GUID and a version mean the same schema for ever; a subject's latest
+    /// version does not.
+    latest_ttl: Duration,
+    schemas: Bounded<(Arc<Registered>, Option<Instant>)>,
     missing: Bounded<(String, Instant)>,
     circuit: Circuit,
 }
 
 impl Cache {
+    pub(super) fn new(latest_ttl: Duration) -> Self {
+        Self {
+            latest_ttl,
+            schemas: Bounded::default(),
+            missing: Bounded::default(),
+            circuit: Circuit::default(),
+        }
+    }
+
     /// An answer that still holds. `None` means: ask the registry.
     pub(super) fn get(
         &self,
         asked: &Asked,
         now: Instant,
-    ) -> Option<Result<Arc<Schema>, SchemaError>> {
+    ) -> Option<Result<Arc<Registered>, SchemaError>> {
         if let Some((schema, until)) = self.schemas.get(asked)
             && until.is_none_or(|until| now < until)
         {
@@ -56,14 +90,23 @@ impl Cache {
         {
             return Some(Err(SchemaError::NotFound(message.clone())));
         }
-        self.circuit.refusal(now).map(Err)
+        self.refusal(now).map(Err)
     }
 
-    /// Keeps what the registry answered. `started` is when it was asked.
-    pub(super) fn put(
+    /// Why the registry is not asked for now.
+    pub(super) fn refusal(&self, now: Instant) -> Option<SchemaError> {
+        self.circuit.refusal(now)
+    }
+
+    /// Whether the last request failed.
+    pub(super) fn is_failing(&self) -> bool {
+        self.circuit.open.is_some()
+    }
+
+    /// Takes notice of how a request went. `started` is when it was made.
+    pub(super) fn note<T>(
         &mut self,
-        asked: Asked,
-        answer: &Result<Arc<Schema>, SchemaError>,
+        answer: &Result<T, SchemaError>,
         started: Instant,
         now: Instant,
     ) {
@@ -71,26 +114,26 @@ impl Cache {
             Err(SchemaError::Unavailable(message)) => self.circuit.fail(message, started, now),
             _ => self.circuit.succeed(),
         }
-        match answer {
-            Ok(schema) => {
-                let until = match asked {
-                    Asked::Id(_) => None,
-                    Asked::Latest(_) => Some(now + LATEST_TTL),
-                };
-                self.missing.remove(&asked);
-                let bytes = size(schema);
-                let kept = (Arc::clone(schema), until);
-                self.schemas
-                    .insert(asked, kept, bytes, MAX_SCHEMAS, MAX_BYTES);
-            }
-            Err(SchemaError::NotFound(message)) => {
-                let bytes = message.len();
-                let kept = (message.clone(), now + MISSING_TTL);
-                self.missing
-                    .insert(asked, kept, bytes, MAX_MISSING, MAX_BYTES);
-            }
-            Err(SchemaError::Unavailable(_) | SchemaError::Refused(_)) => {}
-        }
+    }
+
+    /// Keeps a schema.
+    pub(super) fn keep(&mut self, asked: Asked, schema: Arc<Registered>, now: Instant) {
+        let until = match asked {
+            Asked::Id(_) | Asked::Guid(_) | Asked::Version(..) => None,
+            Asked::Latest(_) => Some(now + self.latest_ttl),
+        };
+        self.missing.remove(&asked);
+        let bytes = size(&schema.schema);
+        let kept = (schema, until);
+        self.schemas
+            .insert(asked, kept, bytes, MAX_SCHEMAS, MAX_BYTES);
+    }
+
+    /// Keeps that there is none.
+    pub(super) fn keep_absent(&mut self, asked: Asked, message: &str, now: Instant) {
+        let kept = (message.to_owned(), now + MISSING_TTL);
+        self.missing
+            .insert(asked, kept, message.len(), MAX_MISSING, MAX_BYTES);
     }
 }
 
@@ -203,14 +246,35 @@ mod tests {
     use super::super::SchemaType;
     use super::*;
 
-    type Answer = Result<Arc<Schema>, SchemaError>;
+    type Answer = Result<Arc<Registered>, SchemaError>;
 
     fn schema(text: &str) -> Answer {
-        Ok(Arc::new(Schema {
-            schema_type: SchemaType::Avro,
-            text: text.to_owned(),
-            references: Vec::new(),
+        Ok(Arc::new(Registered {
+            id: None,
+            guid: None,
+            version: None,
+            schema: Schema {
+                schema_type: SchemaType::Avro,
+                text: text.to_owned(),
+                references: Vec::new(),
+            },
         }))
+    }
+
+    impl Cache {
+        /// As for one request and its answer.
+        fn put(&mut self, asked: Asked, answer: &Answer, started: Instant, now: Instant) {
+            self.note(answer, started, now);
+            match answer {
+                Ok(schema) => self.keep(asked, Arc::clone(schema), now),
+                Err(SchemaError::NotFound(message)) => self.keep_absent(asked, message, now),
+                Err(_) => {}
+            }
+        }
+    }
+
+    fn cache() -> Cache {
+        Cache::new(Duration::from_secs(300))
     }
 
     fn down() -> Answer {
@@ -226,8 +290,8 @@ mod tests {
     }
 
     #[test]
-    fn an_id_holds_for_ever_and_latest_for_five_minutes() {
-        let (mut cache, t0) = (Cache::default(), Instant::now());
+    fn an_id_holds_for_ever_and_latest_for_its_time() {
+        let (mut cache, t0) = (cache(), Instant::now());
         let latest = Asked::Latest("orders-value".to_owned());
         cache.put(Asked::Id(1), &schema("a"), t0, t0);
         cache.put(latest.clone(), &schema("b"), t0, t0);
@@ -241,7 +305,7 @@ mod tests {
 
     #[test]
     fn an_absence_holds_for_ten_seconds() {
-        let (mut cache, t0) = (Cache::default(), Instant::now());
+        let (mut cache, t0) = (cache(), Instant::now());
         cache.put(Asked::Id(1), &missing(), t0, t0);
         assert_eq!(cache.get(&Asked::Id(1), t0 + ms(9_999)), Some(missing()));
         assert_eq!(cache.get(&Asked::Id(1), t0 + ms(10_000)), None);
@@ -251,7 +315,7 @@ mod tests {
 
     #[test]
     fn the_oldest_make_room() {
-        let (mut cache, t0) = (Cache::default(), Instant::now());
+        let (mut cache, t0) = (cache(), Instant::now());
         for id in 0..10_001 {
             cache.put(Asked::Id(id), &schema("a"), t0, t0);
             cache.put(Asked::Id(1_000_000 + id), &missing(), t0, t0);
@@ -277,7 +341,7 @@ mod tests {
 
     #[test]
     fn failures_keep_callers_away_for_longer_and_longer() {
-        let (mut cache, t0) = (Cache::default(), Instant::now());
+        let (mut cache, t0) = (cache(), Instant::now());
         let mut now = t0;
         for delay in [200, 400, 800, 1_600, 3_200, 5_000, 5_000] {
             cache.put(Asked::Id(1), &down(), now, now);
@@ -303,7 +367,7 @@ mod tests {
 
     #[test]
     fn failures_side_by_side_count_once() {
-        let (mut cache, t0) = (Cache::default(), Instant::now());
+        let (mut cache, t0) = (cache(), Instant::now());
         for _ in 0..5 {
             cache.put(Asked::Id(1), &down(), t0, t0 + ms(50));
         }

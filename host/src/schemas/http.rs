@@ -1,53 +1,56 @@
-//! One request to a schema registry, and what its answer means.
+//! Requests to a schema registry: to which of its addresses, and on whose behalf.
 
-use std::io::ErrorKind;
-use std::time::Duration;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
-use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use ureq::Agent;
-use ureq::http::{Response, header};
+use serde_json::Value;
+use ureq::http::{Method, Request, header};
 
-use super::SchemaError;
+use super::answer::{self, Answer, Asking};
+use super::authorization::Authorization;
+use super::connection::Connection;
+use super::{SchemaError, SourceError};
 use crate::config::RegistryConfig;
 
 /// The largest answer that is read, in bytes.
-const MAX_ANSWER_BYTES: u64 = 8 << 20;
-/// How much of an unusable answer an error shows, in characters.
-const SHOWN: usize = 100;
+pub(super) const MAX_ANSWER_BYTES: u64 = 8 << 20;
 const ACCEPT: &str = "application/vnd.schemaregistry.v1+json, application/json";
+const CONTENT_TYPE: &str = "application/vnd.schemaregistry.v1+json";
 
-/// A registry's address and how to ask it.
+/// A registry's addresses and how to ask it.
 pub(super) struct Client {
-    agent: Agent,
-    /// Without a slash at its end.
-    base: String,
-    authorization: Option<String>,
+    connection: Connection,
+    /// Without a slash at their ends.
+    addresses: Vec<String>,
+    /// Which of them answered last: it is asked first.
+    current: AtomicUsize,
+    authorization: Authorization,
+    /// Sent with every request.
+    headers: Vec<(&'static str, String)>,
     timeout: Duration,
 }
 
 impl Client {
-    pub(super) fn new(config: &RegistryConfig) -> Self {
-        // No proxy from the environment: a pipeline file says all there is to say.
-        // No redirects: credentials go to the configured address and nowhere else.
-        let agent = Agent::config_builder()
-            .proxy(None)
-            .max_redirects(0)
-            .max_redirects_will_error(false)
-            .http_status_as_error(false)
-            .user_agent(concat!("weir/", env!("CARGO_PKG_VERSION")))
-            .build()
-            .new_agent();
-        let user_info = config.user_info.as_ref();
-        Self {
-            agent,
-            base: config.url.trim_end_matches('/').to_owned(),
-            authorization: user_info
-                .map(|info| format!("Basic {}", STANDARD.encode(info.reveal()))),
-            timeout: config.request_timeout,
+    pub(super) fn open(config: &RegistryConfig) -> Result<Self, SourceError> {
+        let addresses = config.urls.iter();
+        let mut headers = Vec::new();
+        if let Some(cluster) = &config.logical_cluster {
+            headers.push(("target-sr-cluster", cluster.clone()));
         }
+        if let Some(pool) = &config.identity_pool {
+            headers.push(("Confluent-Identity-Pool-Id", pool.clone()));
+        }
+        Ok(Self {
+            connection: Connection::open(&config.tls, config.proxy.as_ref())?,
+            addresses: addresses
+                .map(|url| url.trim_end_matches('/').to_owned())
+                .collect(),
+            current: AtomicUsize::new(0),
+            authorization: Authorization::open(config)?,
+            headers,
+            timeout: config.request_timeout,
+        })
     }
 
     /// How long one request may take.
@@ -55,7 +58,7 @@ impl Client {
         self.timeout
     }
 
-    /// Asks for a path, which begins with a slash. `timeout` bounds the whole request.
+    /// Asks for a path, which begins with a slash.
     ///
     /// # Errors
     /// Not found where the registry itself says so; unavailable where asking again can
@@ -63,42 +66,110 @@ impl Client {
     pub(super) fn get<T: DeserializeOwned>(
         &self,
         path: &str,
-        timeout: Duration,
+        deadline: Instant,
     ) -> Result<T, SchemaError> {
-        let url = format!("{}{path}", self.base);
-        let mut request = self
-            .agent
-            .get(&url)
-            .header(header::ACCEPT, ACCEPT)
-            .config()
-            .timeout_global(Some(timeout))
-            .build();
-        if let Some(authorization) = &self.authorization {
-            request = request.header(header::AUTHORIZATION, authorization);
+        self.send(Method::GET, path, None, deadline)
+    }
+
+    /// Hands something in.
+    ///
+    /// # Errors
+    /// As for [`Client::get`].
+    pub(super) fn post<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        body: &Value,
+        deadline: Instant,
+    ) -> Result<T, SchemaError> {
+        self.send(Method::POST, path, Some(body.to_string()), deadline)
+    }
+
+    /// From the address that answered last, to the next when it is unavailable.
+    fn send<T: DeserializeOwned>(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<String>,
+        deadline: Instant,
+    ) -> Result<T, SchemaError> {
+        let first = self.current.load(Ordering::Relaxed);
+        let count = self.addresses.len();
+        let mut failures = Vec::with_capacity(1);
+        for at in (0..count).map(|turn| (first + turn) % count) {
+            let url = format!("{}{path}", self.addresses[at]);
+            match self.send_to(&url, &method, body.as_deref(), deadline) {
+                Err(SchemaError::Unavailable(why)) => failures.push(why),
+                answer => {
+                    self.current.store(at, Ordering::Relaxed);
+                    return answer;
+                }
+            }
         }
-        let failed = |error: ureq::Error| transport_error(&url, timeout, error);
-        let mut response = request.call().map_err(failed)?;
-        let body = response
-            .body_mut()
-            .with_config()
-            .limit(MAX_ANSWER_BYTES)
-            .read_to_vec();
-        let status = response.status().as_u16();
-        // What a proxy says beside its 502 is of no interest when it cannot be read.
-        let body = match body {
-            Ok(body) => body,
-            Err(_) if is_temporary(status) => Vec::new(),
-            Err(error) => return Err(failed(error)),
+        Err(SchemaError::Unavailable(failures.join("; ")))
+    }
+
+    fn send_to<T: DeserializeOwned>(
+        &self,
+        url: &str,
+        method: &Method,
+        body: Option<&str>,
+        deadline: Instant,
+    ) -> Result<T, SchemaError> {
+        let mut renewed = false;
+        let answer = loop {
+            let credentials = self.authorization.credentials(self.timeout)?;
+            let credentials = credentials.as_deref();
+            let answer = self.call(url, method, body, credentials, deadline)?;
+            // A token may have been revoked before its time.
+            if answer.status != 401 || renewed || !self.authorization.renew(credentials) {
+                break answer;
+            }
+            renewed = true;
         };
-        if status != 200 {
-            return Err(status_error(&url, status, &response, &body));
+        if answer.status != 200 {
+            return Err(answer.error(url, self.authorization.advice()));
         }
-        serde_json::from_slice(&body).map_err(|error| {
+        serde_json::from_slice(&answer.body).map_err(|error| {
             SchemaError::Refused(format!(
                 "{url} answered with something that is not a schema ({error}): {}",
-                shown(&body)
+                answer::beginning(&answer.body)
             ))
         })
+    }
+
+    fn call(
+        &self,
+        url: &str,
+        method: &Method,
+        body: Option<&str>,
+        credentials: Option<&str>,
+        deadline: Instant,
+    ) -> Result<Answer, SchemaError> {
+        let left = deadline.saturating_duration_since(Instant::now());
+        let timeout = left.min(self.timeout).max(Duration::from_millis(1));
+        let mut request = Request::builder()
+            .method(method)
+            .uri(url)
+            .header(header::ACCEPT, ACCEPT);
+        if let Some(credentials) = credentials {
+            request = request.header(header::AUTHORIZATION, credentials);
+        }
+        for (name, value) in &self.headers {
+            request = request.header(*name, value);
+        }
+        let asking = Asking {
+            url,
+            timeout,
+            key: "schema.registry.request.timeout.ms",
+        };
+        let agent = self.connection.agent();
+        match body {
+            Some(body) => {
+                let request = request.header(header::CONTENT_TYPE, CONTENT_TYPE);
+                asking.send(&agent, request.body(body))
+            }
+            None => asking.send(&agent, request.body(())),
+        }
     }
 }
 
@@ -114,88 +185,4 @@ pub(super) fn encode_segment(name: &str) -> String {
         }
     }
     encoded
-}
-
-/// What a registry says beside a status that is not 200.
-#[derive(Deserialize)]
-struct Complaint {
-    error_code: Option<u32>,
-    message: Option<String>,
-}
-
-fn is_temporary(status: u16) -> bool {
-    matches!(status, 408 | 429 | 500..)
-}
-
-fn status_error<T>(url: &str, status: u16, response: &Response<T>, body: &[u8]) -> SchemaError {
-    let complaint: Option<Complaint> = serde_json::from_slice(body).ok();
-    let code = complaint
-        .as_ref()
-        .and_then(|complaint| complaint.error_code);
-    let said = match complaint.and_then(|complaint| complaint.message) {
-        Some(message) => shown(message.as_bytes()),
-        None => shown(body),
-    };
-    match (status, code) {
-        // Subject, version, schema not found, in Confluent's numbers.
-        (404, Some(40_401..=40_403)) => SchemaError::NotFound(format!("{url}: {said}")),
-        (404, _) => SchemaError::Refused(format!(
-            "{url} answered 404 as no schema registry does (check `schema.registry.url`): {said}"
-        )),
-        (401 | 403, _) => SchemaError::Refused(format!(
-            "{url} answered {status}: check `schema.registry.basic.auth.user.info`: {said}"
-        )),
-        (300..=399, _) => {
-            let location = response.headers().get(header::LOCATION);
-            let target = location.and_then(|value| value.to_str().ok());
-            SchemaError::Refused(format!(
-                "{url} redirects to {}: set `schema.registry.url` to the registry itself",
-                target.unwrap_or("another address")
-            ))
-        }
-        _ if is_temporary(status) => {
-            SchemaError::Unavailable(format!("{url} answered {status}: {said}"))
-        }
-        _ => SchemaError::Refused(format!("{url} answered {status}: {said}")),
-    }
-}
-
-fn transport_error(url: &str, timeout: Duration, error: ureq::Error) -> SchemaError {
-    use ureq::Error;
-    match error {
-        Error::BodyExceedsLimit(limit) => {
-            SchemaError::Refused(format!("{url} answered with more than {limit} bytes"))
-        }
-        Error::Timeout(_) => SchemaError::Unavailable(format!(
-            "{url} did not answer within {} ms (`schema.registry.request.timeout.ms`)",
-            timeout.as_millis()
-        )),
-        // A certificate that does not fit comes as invalid data too.
-        Error::Io(error) if url.starts_with("https:") && error.kind() == ErrorKind::InvalidData => {
-            SchemaError::Refused(format!("{url}: {error}"))
-        }
-        error @ (Error::Rustls(_)
-        | Error::Tls(_)
-        | Error::TlsRequired
-        | Error::Pem(_)
-        | Error::Http(_)
-        | Error::BadUri(_)
-        | Error::LargeResponseHeader(..)) => SchemaError::Refused(format!("{url}: {error}")),
-        error => SchemaError::Unavailable(format!("{url}: {error}")),
-    }
-}
-
-/// The beginning of an answer, on one line.
-fn shown(body: &[u8]) -> String {
-    let text = String::from_utf8_lossy(&body[..body.len().min(4 * SHOWN)]);
-    let mut words = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    words.retain(|c| !c.is_control());
-    if words.is_empty() {
-        return "(nothing)".to_owned();
-    }
-    if words.chars().count() > SHOWN {
-        words = words.chars().take(SHOWN).collect();
-        words.push('…');
-    }
-    words
 }

@@ -1,68 +1,162 @@
 //! Schemas from a Confluent-compatible schema registry.
 
-use std::collections::HashSet;
+use std::collections::hash_map::RandomState;
+use std::hash::{BuildHasher, Hasher};
+use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use serde::Deserialize;
-
 use super::cache::{Asked, Cache};
+use super::disk::DiskCache;
+use super::fetch::{self, Fetch};
 use super::http::{Client, encode_segment};
-use super::{Reference, Schema, SchemaError, SchemaSource, SchemaType};
-use crate::config::RegistryConfig;
+use super::{
+    Guid, NewSchema, Registered, Registration, Schema, SchemaError, SchemaKey, SchemaSource,
+    SourceError,
+};
+use crate::config::{RegistryConfig, Retries};
 
-/// How deep references may go.
-const MAX_DEPTH: usize = 32;
-/// How many references a schema may have, indirect ones included.
-const MAX_REFERENCES: usize = 256;
-/// How large a schema may be with all its references, in bytes.
-const MAX_BYTES: usize = 16 << 20;
-/// How long a schema with all its references may take, in times of one request.
-const MAX_REQUEST_TIMES: u32 = 4;
+/// How many schemas are fetched at a time.
+const SIDE_BY_SIDE: usize = 8;
 
-/// A schema registry, asked over HTTP. What it has answered once is kept: an id for
-/// ever, a subject's latest schema for 5 minutes, an absence for 10 seconds; and while
-/// it is down it is left in peace, for 200 ms at first and 5 s at most.
+/// A schema registry, asked over HTTP.
+///
+/// What it has answered once is kept: an id for ever, a subject's latest version for
+/// `latest.cache.ttl.sec`, an absence for 10 seconds. A request that fails is made again
+/// some times (`max.retries`); then the registry is left in peace, for 200 ms at first and
+/// 5 s at most, and meanwhile ids are what they were when they were last fetched and kept
+/// on disk.
 pub struct RegistrySource {
     client: Client,
     /// Not held during a request.
     cache: Mutex<Cache>,
+    disk: Option<DiskCache>,
+    retries: Retries,
+    auto_register: bool,
 }
 
 impl RegistrySource {
-    /// Makes ready to ask; nothing is sent yet.
-    #[must_use]
-    pub fn new(config: &RegistryConfig) -> Self {
-        Self {
-            client: Client::new(config),
-            cache: Mutex::default(),
-        }
+    /// Reads certificates and keys, and makes ready to ask; nothing is sent yet. Schemas
+    /// are kept in files below `cache`, where there is one.
+    ///
+    /// # Errors
+    /// A certificate or a key that cannot be used.
+    pub fn open(config: &RegistryConfig, cache: Option<&Path>) -> Result<Self, SourceError> {
+        let disk = cache
+            .filter(|_| config.cache_persist)
+            .map(|folder| DiskCache::new(folder, &config.identity()));
+        Ok(Self {
+            client: Client::open(config)?,
+            cache: Mutex::new(Cache::new(config.latest_ttl)),
+            disk,
+            retries: config.retries,
+            auto_register: config.auto_register,
+        })
     }
 
-    fn ask(&self, asked: Asked) -> Result<Schema, SchemaError> {
+    fn ask(&self, asked: Asked) -> Result<Registered, SchemaError> {
         let started = Instant::now();
-        if let Some(answer) = self.cache().get(&asked, started) {
-            return answer.map(Arc::unwrap_or_clone);
-        }
-        let path = match &asked {
+        let known = self.cache().get(&asked, started);
+        let answer = match (known, &asked) {
+            (Some(answer), _) => answer,
+            (None, Asked::Guid(_)) => match self.kept_on_disk(&asked) {
+                Some(kept) => Ok(kept),
+                None => self.fetch(&asked),
+            },
+            (None, _) => self.fetch(&asked),
+        };
+        let answer = match answer {
+            Err(SchemaError::Unavailable(why)) => match self.kept_on_disk(&asked) {
+                Some(kept) => {
+                    tracing::warn!("{why}: {asked} is taken as it was when last fetched");
+                    Ok(kept)
+                }
+                None => Err(SchemaError::Unavailable(why)),
+            },
+            answer => answer,
+        };
+        answer.map(Arc::unwrap_or_clone)
+    }
+
+    /// What is kept on disk. A GUID means the same schema everywhere and for ever; an id does
+    /// so in one registry, and the one at an address may have been set up anew. So ids come
+    /// from there only while the registry cannot be asked.
+    fn kept_on_disk(&self, asked: &Asked) -> Option<Arc<Registered>> {
+        let kept = Arc::new(self.disk.as_ref()?.read(asked)?);
+        self.cache()
+            .keep(asked.clone(), Arc::clone(&kept), Instant::now());
+        Some(kept)
+    }
+
+    fn fetch(&self, asked: &Asked) -> Result<Arc<Registered>, SchemaError> {
+        let path = match asked {
             Asked::Id(id) => format!("/schemas/ids/{id}"),
+            Asked::Guid(guid) => format!("/schemas/guids/{guid}"),
             Asked::Latest(subject) => {
                 format!("/subjects/{}/versions/latest", encode_segment(subject))
             }
+            Asked::Version(subject, version) => {
+                format!("/subjects/{}/versions/{version}", encode_segment(subject))
+            }
         };
-        let answer = Fetch::new(&self.client, started).schema(&path);
-        let (id, answer) = match answer {
-            Ok((id, schema)) => (id, Ok(Arc::new(schema))),
-            Err(error) => (None, Err(error)),
-        };
+        let answer = self.request(|started| Fetch::new(&self.client, started).schema(&path));
+        let answer = answer.map(Arc::new);
         let now = Instant::now();
         let mut cache = self.cache();
-        if let (Asked::Latest(_), Some(id)) = (&asked, id) {
-            cache.put(Asked::Id(id), &answer, started, now);
+        match &answer {
+            Ok(registered) => {
+                let mut names = vec![asked.clone()];
+                names.extend(registered.id.map(Asked::Id));
+                names.extend(registered.guid.map(Asked::Guid));
+                for name in names {
+                    cache.keep(name, Arc::clone(registered), now);
+                }
+            }
+            Err(SchemaError::NotFound(message)) => cache.keep_absent(asked.clone(), message, now),
+            Err(_) => {}
         }
-        cache.put(asked, &answer, started, now);
         drop(cache);
-        answer.map(Arc::unwrap_or_clone)
+        if let (Some(disk), Ok(registered)) = (&self.disk, &answer) {
+            disk.write(asked, registered);
+        }
+        answer
+    }
+
+    /// Makes a request, and again while that can help.
+    fn request<T>(
+        &self,
+        request: impl Fn(Instant) -> Result<T, SchemaError>,
+    ) -> Result<T, SchemaError> {
+        let mut attempt = 0;
+        loop {
+            let started = Instant::now();
+            let answer = request(started);
+            let mut cache = self.cache();
+            // When it was down before, to wait is already what callers do.
+            let again = attempt < self.retries.max && !cache.is_failing();
+            match &answer {
+                Err(SchemaError::Unavailable(_)) if again => {}
+                _ => {
+                    cache.note(&answer, started, Instant::now());
+                    return answer;
+                }
+            }
+            drop(cache);
+            std::thread::sleep(self.retries.delay(attempt, random()));
+            attempt += 1;
+        }
+    }
+
+    /// A request whose answer is not kept.
+    fn request_anew<T>(
+        &self,
+        request: impl Fn(Instant) -> Result<T, SchemaError>,
+    ) -> Result<T, SchemaError> {
+        if let Some(refusal) = self.cache().refusal(Instant::now()) {
+            return Err(refusal);
+        }
+        self.request(request)
     }
 
     /// A thread that panicked has left the cache whole: every change to it is one call.
@@ -73,155 +167,75 @@ impl RegistrySource {
 
 impl SchemaSource for RegistrySource {
     fn by_id(&self, id: u32) -> Result<Schema, SchemaError> {
-        self.ask(Asked::Id(id))
+        self.ask(Asked::Id(id)).map(|found| found.schema)
     }
 
-    fn latest(&self, subject: &str) -> Result<Schema, SchemaError> {
+    fn by_guid(&self, guid: Guid) -> Result<Schema, SchemaError> {
+        self.ask(Asked::Guid(guid)).map(|found| found.schema)
+    }
+
+    fn latest(&self, subject: &str) -> Result<Registered, SchemaError> {
         self.ask(Asked::Latest(subject.to_owned()))
     }
-}
 
-/// What a registry answers for a schema.
-#[derive(Deserialize)]
-struct Registered {
-    schema: String,
-    #[serde(rename = "schemaType")]
-    schema_type: Option<String>,
-    references: Option<Vec<RegisteredReference>>,
-    id: Option<u32>,
-}
-
-#[derive(Deserialize)]
-struct RegisteredReference {
-    name: String,
-    subject: String,
-    version: i64,
-}
-
-/// The fetching of one schema with everything that it names.
-struct Fetch<'a> {
-    client: &'a Client,
-    deadline: Instant,
-    /// Names that are resolved, or being resolved.
-    names: HashSet<String>,
-    /// The names that lead to the one being resolved.
-    path: Vec<String>,
-    references: Vec<Reference>,
-    bytes: usize,
-}
-
-impl<'a> Fetch<'a> {
-    fn new(client: &'a Client, now: Instant) -> Self {
-        Self {
-            client,
-            deadline: now + client.timeout() * MAX_REQUEST_TIMES,
-            names: HashSet::new(),
-            path: Vec::new(),
-            references: Vec::new(),
-            bytes: 0,
-        }
+    fn version(&self, subject: &str, version: u32) -> Result<Registered, SchemaError> {
+        self.ask(Asked::Version(subject.to_owned(), version))
     }
 
-    fn schema(mut self, path: &str) -> Result<(Option<u32>, Schema), SchemaError> {
-        let root = self.get(path)?;
-        let schema_type = schema_type(path, root.schema_type.as_deref())?;
-        self.resolve(root.references.unwrap_or_default())?;
-        let schema = Schema {
-            schema_type,
-            text: root.schema,
-            references: self.references,
+    fn look_up(&self, subject: &str, schema: &NewSchema) -> Result<Registered, SchemaError> {
+        self.request_anew(|started| Fetch::new(&self.client, started).look_up(subject, schema))
+    }
+
+    fn register(&self, subject: &str, schema: &NewSchema) -> Result<Registration, SchemaError> {
+        if !self.auto_register {
+            return Err(SchemaError::Refused(format!(
+                "a plug-in wants to register a schema for `{subject}`, and the pipeline file does \
+                 not allow it: register it yourself, or set \
+                 `schema.registry.auto.register.schemas: true`"
+            )));
+        }
+        self.request_anew(|started| fetch::register(&self.client, subject, schema, started))
+    }
+
+    fn prefetch(&self, keys: &[SchemaKey]) {
+        let now = Instant::now();
+        let cache = self.cache();
+        let mut unknown: Vec<Asked> = keys.iter().map(|key| Asked::from(*key)).collect();
+        unknown.retain(|asked| cache.get(asked, now).is_none());
+        drop(cache);
+        let next = AtomicUsize::new(0);
+        let work = || {
+            while let Some(asked) = unknown.get(next.fetch_add(1, Ordering::Relaxed)) {
+                // Whoever needs it gets the same answer, from the cache or from the circuit.
+                let _ = self.ask(asked.clone());
+            }
         };
-        Ok((root.id, schema))
-    }
-
-    /// Adds what is named, each after all that it names itself. A name counts once, as
-    /// for Confluent's own clients: the first schema by it is the one.
-    fn resolve(&mut self, references: Vec<RegisteredReference>) -> Result<(), SchemaError> {
-        for reference in references {
-            let name = reference.name;
-            if self.path.contains(&name) {
-                let cycle = self.path.join(" → ");
-                return Err(refused(format!(
-                    "references go in a circle: {cycle} → {name}"
-                )));
+        std::thread::scope(|scope| {
+            for _ in 1..unknown.len().min(SIDE_BY_SIDE) {
+                let thread = std::thread::Builder::new().name("weir-schemas".to_owned());
+                // Without a thread, those that are there do all.
+                let _ = thread.spawn_scoped(scope, work);
             }
-            if !self.names.insert(name.clone()) {
-                continue;
-            }
-            if self.path.len() >= MAX_DEPTH || self.names.len() > MAX_REFERENCES {
-                return Err(refused(format!(
-                    "more than {MAX_REFERENCES} references, or more than {MAX_DEPTH} in a row, \
-                     at `{name}`"
-                )));
-            }
-            let path = version_path(&reference.subject, reference.version);
-            let registered = self.get(&path).map_err(|error| named(&name, error))?;
-            self.path.push(name);
-            self.resolve(registered.references.unwrap_or_default())?;
-            if let Some(name) = self.path.pop() {
-                let text = registered.schema;
-                self.references.push(Reference { name, text });
-            }
-        }
-        Ok(())
-    }
-
-    fn get(&mut self, path: &str) -> Result<Registered, SchemaError> {
-        let left = self.deadline.saturating_duration_since(Instant::now());
-        if left < Duration::from_millis(1) {
-            return Err(SchemaError::Unavailable(format!(
-                "the registry is too slow for {} references: {path} was not asked for",
-                self.references.len()
-            )));
-        }
-        let registered: Registered = self.client.get(path, left.min(self.client.timeout()))?;
-        self.bytes += registered.schema.len();
-        if self.bytes > MAX_BYTES {
-            return Err(refused(format!(
-                "a schema of more than {MAX_BYTES} bytes, at {path}"
-            )));
-        }
-        Ok(registered)
+            work();
+        });
     }
 }
 
-/// A version that was deleted since is still what the schema was registered with.
-fn version_path(subject: &str, version: i64) -> String {
-    let subject = encode_segment(subject);
-    if version == -1 {
-        format!("/subjects/{subject}/versions/latest")
-    } else {
-        format!("/subjects/{subject}/versions/{version}?deleted=true")
-    }
+/// From 0 to 1, drawn anew each time.
+fn random() -> f64 {
+    let drawn = RandomState::new().build_hasher().finish() >> 32;
+    u32::try_from(drawn).map_or(0.5, f64::from) / f64::from(u32::MAX)
 }
 
-fn schema_type(path: &str, name: Option<&str>) -> Result<SchemaType, SchemaError> {
-    match name {
-        None | Some("AVRO") => Ok(SchemaType::Avro),
-        Some("PROTOBUF") => Ok(SchemaType::Protobuf),
-        Some("JSON") => Ok(SchemaType::Json),
-        Some(other) => Err(refused(format!(
-            "{path}: the schema type `{other}` is unknown"
-        ))),
+impl Retries {
+    /// How long to wait after the attempt with this number, from 0: "full jitter", as
+    /// Confluent's clients do. `random` is from 0 to 1.
+    fn delay(&self, attempt: u32, random: f64) -> Duration {
+        let doubled = self.wait.saturating_mul(1_u32 << attempt.min(20));
+        doubled.min(self.max_wait).mul_f64(random)
     }
-}
-
-/// The error of a schema that another one names. The records are not at fault when a
-/// reference is not there: the registry is broken.
-fn named(name: &str, error: SchemaError) -> SchemaError {
-    let add = |message: String| format!("the referenced schema `{name}`: {message}");
-    match error {
-        SchemaError::Unavailable(message) => SchemaError::Unavailable(add(message)),
-        SchemaError::NotFound(message) | SchemaError::Refused(message) => {
-            SchemaError::Refused(add(message))
-        }
-    }
-}
-
-fn refused(message: String) -> SchemaError {
-    SchemaError::Refused(message)
 }
 
 #[cfg(test)]
-#[path = "registry_tests.rs"]
+#[path = "registry_tests/mod.rs"]
 mod tests;

@@ -12,7 +12,7 @@ mod acks;
 mod fields;
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use rdkafka::ClientContext;
@@ -28,8 +28,8 @@ use super::json::JsonRows;
 use super::{Remedy, Sink, SinkError};
 use crate::config::{KafkaSinkConfig, MessageKey, MessageTimestamp, Serializer, is_topic_name};
 use crate::kafka::{
-    NativeProducer, Outgoing, TOPICS_MAX, client_config, is_refused_handshake, log_line,
-    without_places,
+    LatestStatistics, NativeProducer, Outgoing, Statistics, TOPICS_MAX, client_config,
+    is_refused_handshake, log_line, without_places,
 };
 use crate::rows::{ColumnPath, Rows};
 
@@ -205,6 +205,10 @@ impl Sink for KafkaSink {
         }
         Ok(())
     }
+
+    fn statistics(&self) -> Option<LatestStatistics> {
+        Some(self.producer.get().context().statistics.clone())
+    }
 }
 
 /// The parts of the messages of one write, beside the values.
@@ -316,6 +320,7 @@ struct Context {
     /// Whether a passing error was told since the last acknowledgement: librdkafka says so with
     /// each attempt, many times a second.
     complained: AtomicBool,
+    statistics: LatestStatistics,
 }
 
 impl Context {
@@ -330,6 +335,12 @@ impl Context {
 impl ClientContext for Context {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
         log_line(level as i32, facility, message);
+    }
+
+    fn stats_raw(&self, json: &[u8]) {
+        if let Some(statistics) = Statistics::parse(json) {
+            self.statistics.put(Arc::new(statistics));
+        }
     }
 
     fn error(&self, error: KafkaError, reason: &str) {

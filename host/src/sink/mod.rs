@@ -17,6 +17,7 @@ use std::time::Instant;
 use arrow::datatypes::DataType;
 
 use crate::batch::TopicPartition;
+use crate::kafka::LatestStatistics;
 use crate::rows::Rows;
 
 /// A place for rows. One thread owns it.
@@ -43,6 +44,11 @@ pub trait Sink: Send {
     /// # Errors
     /// [`SinkError`]; the sink is not used any more after one.
     fn flush(&mut self) -> Result<(), SinkError>;
+
+    /// The statistics of its Kafka client, if it has one.
+    fn statistics(&self) -> Option<LatestStatistics> {
+        None
+    }
 }
 
 /// Why a sink cannot go on.

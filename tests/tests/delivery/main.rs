@@ -2,7 +2,9 @@
 
 mod backlog;
 mod crash;
+mod faults;
 mod group;
+mod log;
 mod offsets;
 mod signals;
 

@@ -111,7 +111,7 @@ fn a_topic_that_ends_in_markers_of_transactions_is_read_to_its_end() {
 }
 
 /// Deletes the records of partition 0 before an offset, as retention does.
-fn delete_before(kafka: &Kafka, topic: &str, offset: i64) {
+pub(super) fn delete_before(kafka: &Kafka, topic: &str, offset: i64) {
     let admin: AdminClient<DefaultClientContext> = client(kafka).create().expect("an admin client");
     let mut offsets = TopicPartitionList::new();
     offsets

@@ -2,8 +2,9 @@
 //! second ones, each written to where it will lie.
 
 use super::{Cursor, Leaf, NotRight, append, each, fixed_width, prepare};
+use weir_guest::columns::{Column, SHORT};
+
 use crate::{
-    column::{Column, SHORT},
     input::{Block, Input, Wide},
     plan::{Op, Plan},
     run,

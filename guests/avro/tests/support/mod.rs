@@ -11,8 +11,9 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 
 use apache_avro::{Schema, types::Value, writer::datum::GenericDatumWriter};
-use weir_avro::{Decoder, SchemaLookup};
+use weir_avro::Decoder;
 use weir_guest::Decoded;
+use weir_guest::confluent::SchemaLookup;
 use weir_guest::rows::{Field, Origin, RowGroup};
 use weir_guest::schemas;
 
@@ -111,7 +112,7 @@ pub(crate) fn fields(decoder: &Decoder, group: &RowGroup) -> Vec<Field> {
 /// Decodes datums of one schema and renders the rows; fails if any message does.
 pub(crate) fn decode_rows(text: &str, datums: &[Vec<u8>]) -> Vec<serde_json::Value> {
     let registry = Registry::of(text);
-    let mut decoder = Decoder::new();
+    let mut decoder = Decoder::default();
     let messages: Vec<_> = datums.iter().map(|datum| framed(1, datum)).collect();
     let decoded = decode(&mut decoder, &registry, &messages);
     assert!(decoded.errors.is_empty(), "{text}: {:?}", decoded.errors);
@@ -125,7 +126,7 @@ pub(crate) fn decode_rows(text: &str, datums: &[Vec<u8>]) -> Vec<serde_json::Val
 /// The reason why one datum is refused.
 pub(crate) fn reason(text: &str, datum: &[u8]) -> String {
     let registry = Registry::of(text);
-    let decoded = decode(&mut Decoder::new(), &registry, &[framed(1, datum)]);
+    let decoded = decode(&mut Decoder::default(), &registry, &[framed(1, datum)]);
     assert!(decoded.groups.is_empty());
     decoded.errors[0].reason.clone()
 }

@@ -291,11 +291,15 @@ macro_rules! connection_keys {
         .or("1000")
         .sets("retry.backoff.max.ms");
 
-        pub(in crate::config) static STATISTICS: Key = Key::later(
+        pub(in crate::config) static STATISTICS: Key = Key::integer(
             concat!($prefix, "statistics.interval.ms"),
-            "this build exports no metrics",
-            "How often the client's own figures are taken, lag per partition among them.",
-        );
+            (0, 86_400_000),
+            Unit::Milliseconds,
+            "How often the client's own figures are taken for `metrics.listen`, the ends of \
+             partitions among them, which lag is counted from; 0 for never.",
+        )
+        .or("10000")
+        .sets("statistics.interval.ms");
 
         pub(in crate::config) static ALL: &[&Key] = &[
             &CLIENT_ID,

@@ -77,7 +77,7 @@ pub(in crate::config) static FETCH_MIN_BYTES: Key = Key::integer(
 
 pub(in crate::config) static FETCH_MAX_BYTES: Key = Key::integer(
     "source.fetch.max.bytes",
-    (1, 2_147_483_135),
+    (1_000, 2_147_483_135),
     Unit::Bytes,
     "The most that a broker sends in one answer. A larger message comes all the same.",
 )

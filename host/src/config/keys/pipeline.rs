@@ -1,7 +1,7 @@
 //! Keys of the pipeline as a whole.
 
 use crate::config::delivery::{DeliveryGuarantee, Tolerance};
-use crate::config::key::Key;
+use crate::config::key::{Key, Unit};
 use crate::config::profile::Profile;
 
 pub(in crate::config) static NAME: Key = Key::text(
@@ -44,10 +44,47 @@ pub(in crate::config) static DELIVERY_GUARANTEE: Key = Key::choice(
 )
 .or("at-least-once");
 
+pub(in crate::config) static METRICS_LISTEN: Key = Key::text(
+    "metrics.listen",
+    "Where to answer `GET /metrics` for Prometheus, as host:port, such as 127.0.0.1:9464. Whoever \
+     reaches it can read it: names of topics and plug-ins, and figures.",
+)
+.or_else("nowhere");
+
+pub(in crate::config) static RATE_ROWS: Key = Key::integer(
+    "rate.limit.rows",
+    (0, 1_000_000_000),
+    Unit::RowsPerSecond,
+    "The most rows that go to the sink; 0 stops. Changed while the pipeline runs, as \
+     `source.rate.limit.messages` is.",
+)
+.or_else("no limit");
+
+pub(in crate::config) static RATE_BYTES: Key = Key::integer(
+    "rate.limit.bytes",
+    (0, 1 << 40),
+    Unit::BytesPerSecond,
+    "The most bytes that go to the sink, counted as keys, values and headers of the messages that \
+     the rows came from; 0 stops.",
+)
+.or_else("no limit");
+
+pub(in crate::config) static RATE_BURST: Key = Key::integer(
+    "rate.limit.burst.ms",
+    (1, 60_000),
+    Unit::Milliseconds,
+    "What these limits may catch up on after a time in which they were not used up.",
+)
+.or("1000");
+
 pub(super) static ALL: &[&Key] = &[
     &NAME,
     &PROFILE,
     &ERRORS_TOLERANCE,
     &ERRORS_DLQ,
     &DELIVERY_GUARANTEE,
+    &METRICS_LISTEN,
+    &RATE_ROWS,
+    &RATE_BYTES,
+    &RATE_BURST,
 ];

@@ -1,40 +1,6 @@
-//! Keys of schemas and plug-ins.
+//! Keys of plug-ins.
 
 use crate::config::key::{Key, Kind, Unit};
-
-pub(in crate::config) static REGISTRY_URL: Key = Key::new(
-    "schema.registry.url",
-    Kind::Url,
-    "The schema registry. Either this or `schema.files`.",
-);
-
-pub(in crate::config) static REGISTRY_USER_INFO: Key = Key::new(
-    "schema.registry.basic.auth.user.info",
-    Kind::Text,
-    "The registry's credentials, as user:password.",
-)
-.secret();
-
-pub(in crate::config) static REGISTRY_TIMEOUT: Key = Key::integer(
-    "schema.registry.request.timeout.ms",
-    (1, 300_000),
-    Unit::Milliseconds,
-    "How long one request to the registry may take, connecting included.",
-)
-.or("5000");
-
-pub(in crate::config) static REGISTRY_SSL: Key = Key::later(
-    "schema.registry.ssl",
-    "this build trusts the public certificate authorities and sends no certificate",
-    "TLS certificates and keys for the registry.",
-);
-
-pub(in crate::config) static SCHEMA_FILES: Key = Key::new(
-    "schema.files",
-    Kind::Files,
-    "Schemas from files instead of a registry: from a schema id (a number) or a subject to an \
-     .avsc, .proto or .json file.",
-);
 
 const PLUGIN_DOC: &str = "The plug-in: a built-in name, or a path such as ./mine.wasm.";
 const OPTIONS_DOC: &str = "What the plug-in itself understands.";
@@ -99,11 +65,6 @@ pub(in crate::config) static TRANSFORMS: Key = Key::later(
 );
 
 pub(super) static ALL: &[&Key] = &[
-    &REGISTRY_URL,
-    &REGISTRY_USER_INFO,
-    &REGISTRY_TIMEOUT,
-    &REGISTRY_SSL,
-    &SCHEMA_FILES,
     &INTERCEPTOR_PLUGIN,
     &INTERCEPTOR_OPTIONS,
     &INTERCEPTOR_GRANTS,

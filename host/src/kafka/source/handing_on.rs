@@ -10,7 +10,7 @@ use super::lists::list;
 use super::reader::{POLL_MAX, Reader};
 use super::{SourceError, SourceItem};
 use crate::batch::TopicPartition;
-use crate::kafka::rate::Permit;
+use crate::rate::Permit;
 
 /// How long a full pipeline may hold the polling up before partitions are paused. Pausing
 /// throws away what librdkafka has fetched ahead, so short stalls just wait.

@@ -1,6 +1,7 @@
 //! The loop that polls, and what it does with each event.
 
 use std::collections::{HashMap, HashSet, VecDeque};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rdkafka::consumer::{BaseConsumer, Consumer};
@@ -17,7 +18,8 @@ use crate::kafka::LoggingContext;
 use crate::kafka::batching::{BatchLimits, Filling, MessageParts};
 use crate::kafka::native::{Event, EventQueue, Message};
 use crate::kafka::offsets::Offsets;
-use crate::kafka::rate::Limiter;
+use crate::kafka::statistics::Statistics;
+use crate::rate::Limiter;
 
 /// How long one look at the event queue takes at most.
 pub(super) const POLL_MAX: Duration = Duration::from_millis(100);
@@ -224,9 +226,25 @@ impl Reader<'_> {
                 partition,
                 fatal,
             } => self.error(code, text, partition, fatal)?,
+            Event::Statistics(json) => self.take_statistics(&json),
             Event::Other => {}
         }
         Ok(())
+    }
+
+    fn take_statistics(&self, json: &[u8]) {
+        let Some(statistics) = Statistics::parse(json) else {
+            return;
+        };
+        let isolation = self.config.client.get("isolation.level");
+        for (topic, partition, end) in statistics.ends(isolation != Some("read_uncommitted")) {
+            let topic = topic.into();
+            let source = TopicPartition { topic, partition };
+            self.links
+                .progress
+                .update(&source, |p| p.log_end = Some(end));
+        }
+        self.links.statistics.put(Arc::new(statistics));
     }
 
     pub(super) fn end_of_partition(&mut self, topic: &str, number: i32, offset: i64) {

@@ -48,6 +48,7 @@ impl Reader<'_> {
                     position: position.start,
                     delivered: position.start,
                     end: position.stop_at,
+                    log_end: None,
                 },
             );
             if let Some(event_time) = &self.links.event_time {

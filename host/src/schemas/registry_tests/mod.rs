@@ -1,12 +1,17 @@
+mod access;
+mod keeping;
+mod peers;
+
 use std::collections::HashMap;
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::thread;
 
 use serde_json::json;
 
 use super::*;
-use crate::config::Secret;
+use crate::config::{RegistryAuth, Secret};
+use crate::schemas::SchemaType;
 
 /// A registry on a loopback port that gives each path its canned answer.
 struct Stub {
@@ -17,8 +22,19 @@ struct Stub {
 #[derive(Default)]
 struct Shared {
     answers: Mutex<HashMap<String, Canned>>,
-    /// Every request: its first line, and its authorization.
-    seen: Mutex<Vec<(String, Option<String>)>>,
+    /// Answers to the next requests of a path, before the one that stays.
+    first: Mutex<HashMap<String, Vec<Canned>>>,
+    seen: Mutex<Vec<Seen>>,
+}
+
+/// A request.
+#[derive(Clone, Debug, PartialEq)]
+struct Seen {
+    path: String,
+    authorization: Option<String>,
+    /// All headers, names in lower case.
+    headers: Vec<String>,
+    body: String,
 }
 
 #[derive(Clone)]
@@ -27,6 +43,8 @@ enum Canned {
     /// These very bytes, and then the connection is closed.
     Raw(Vec<u8>),
     Slow(Duration),
+    /// A schema, after a while.
+    SlowOk(Duration),
 }
 
 impl Stub {
@@ -60,7 +78,23 @@ impl Stub {
 
     fn requests(&self) -> Vec<String> {
         let seen = self.shared.seen.lock().unwrap();
-        seen.iter().map(|(line, _)| line.clone()).collect()
+        seen.iter().map(|seen| seen.path.clone()).collect()
+    }
+
+    fn seen(&self) -> Vec<Seen> {
+        self.shared.seen.lock().unwrap().clone()
+    }
+
+    /// Gives the path's next requests these answers, in their order.
+    fn set_first(&self, path: &str, mut answers: Vec<Canned>) {
+        answers.reverse();
+        let mut first = self.shared.first.lock().unwrap();
+        first.insert(path.to_owned(), answers);
+    }
+
+    /// Patient with nothing: each request is made once.
+    fn config(&self) -> RegistryConfig {
+        config(&self.url)
     }
 
     fn source(&self) -> RegistrySource {
@@ -69,31 +103,50 @@ impl Stub {
 }
 
 fn source(url: &str) -> RegistrySource {
-    RegistrySource::new(&RegistryConfig {
-        url: url.to_owned(),
-        user_info: None,
-        request_timeout: Duration::from_millis(500),
-    })
+    RegistrySource::open(&config(url), None).unwrap()
+}
+
+fn config(url: &str) -> RegistryConfig {
+    let mut config = RegistryConfig::new(url);
+    config.request_timeout = Duration::from_millis(500);
+    config.retries.max = 0;
+    config
 }
 
 fn serve(mut stream: &TcpStream, shared: &Shared) {
-    let mut lines = BufReader::new(stream).lines().map_while(Result::ok);
+    let mut reader = BufReader::new(stream);
+    let mut lines = reader.by_ref().lines().map_while(Result::ok);
     let Some(first) = lines.next() else { return };
     let headers: Vec<String> = lines.take_while(|line| !line.is_empty()).collect();
-    let authorization = headers
-        .iter()
-        .find_map(|line| line.strip_prefix("authorization: "))
-        .map(str::to_owned);
+    let header = |name: &str| {
+        let value = headers.iter().find_map(|line| line.strip_prefix(name));
+        value.map(str::to_owned)
+    };
     let path = first.split(' ').nth(1).unwrap().to_owned();
-    shared
-        .seen
-        .lock()
-        .unwrap()
-        .push((path.clone(), authorization));
-    let answer = shared.answers.lock().unwrap().get(&path).cloned();
+    let length = header("content-length: ").map_or(0, |length| length.parse().unwrap());
+    let mut body = vec![0; length];
+    reader.read_exact(&mut body).unwrap();
+    shared.seen.lock().unwrap().push(Seen {
+        path: path.clone(),
+        authorization: header("authorization: "),
+        headers: headers.clone(),
+        body: String::from_utf8(body).unwrap(),
+    });
+    let mut first = shared.first.lock().unwrap();
+    let answer = first.get_mut(&path).and_then(Vec::pop);
+    drop(first);
+    let answer = answer.or_else(|| shared.answers.lock().unwrap().get(&path).cloned());
     let not_found = json!({ "error_code": 40403, "message": "Schema not found" });
     let answer = answer.unwrap_or_else(|| Canned::Status(404, not_found.to_string().into()));
+    let answer = match answer {
+        Canned::SlowOk(delay) => {
+            thread::sleep(delay);
+            ok(&json!({ "schema": "s" }))
+        }
+        answer => answer,
+    };
     let bytes = match answer {
+        Canned::SlowOk(_) => unreachable!("made another above"),
         Canned::Status(status, body) => {
             let head = format!(
                 "HTTP/1.1 {status} Whatever\r\nConnection: close\r\nLocation: http://elsewhere/\r\n\
@@ -176,23 +229,25 @@ fn a_subject_is_one_segment_of_the_path_and_its_schema_is_kept_by_id_too() {
         json!({ "subject": "x", "version": 3, "id": 9, "schema": "s", "schemaType": "PROTOBUF" });
     let stub = Stub::start(vec![(latest, ok(&answer))]);
     let source = source(&format!("{}/prefix/", stub.url));
-    let schema = source.latest("a/b c?%é-value").unwrap();
-    assert_eq!(schema.schema_type, SchemaType::Protobuf);
-    assert_eq!(source.by_id(9).unwrap(), schema);
+    let latest_version = source.latest("a/b c?%é-value").unwrap();
+    assert_eq!(
+        (latest_version.id, latest_version.version),
+        (Some(9), Some(3))
+    );
+    assert_eq!(latest_version.schema.schema_type, SchemaType::Protobuf);
+    assert_eq!(source.by_id(9).unwrap(), latest_version.schema);
     assert_eq!(stub.requests(), [latest]);
 }
 
 #[test]
 fn credentials_are_sent() {
     let stub = Stub::start(vec![("/schemas/ids/1", ok(&json!({ "schema": "s" })))]);
-    let source = RegistrySource::new(&RegistryConfig {
-        url: stub.url.clone(),
-        user_info: Some(Secret::new("weir:hunter2".to_owned())),
-        request_timeout: Duration::from_millis(500),
-    });
+    let mut config = stub.config();
+    config.auth = RegistryAuth::Basic(Secret::new("weir:hunter2".to_owned()));
+    let source = RegistrySource::open(&config, None).unwrap();
     source.by_id(1).unwrap();
-    let seen = stub.shared.seen.lock().unwrap();
-    assert_eq!(seen[0].1.as_deref(), Some("Basic d2VpcjpodW50ZXIy"));
+    let sent = &stub.seen()[0].authorization;
+    assert_eq!(sent.as_deref(), Some("Basic d2VpcjpodW50ZXIy"));
 }
 
 #[test]
@@ -324,8 +379,8 @@ fn refusals_say_what_to_do() {
     assert_eq!(
         error_of(failing(401, &body)),
         refusal(
-            "URL/schemas/ids/1 answered 401: check `schema.registry.basic.auth.user.info`: \
-             Unauthorized"
+            "URL/schemas/ids/1 answered 401: set `schema.registry.basic.auth.user.info`, or one of \
+             `schema.registry.bearer.auth.…`: Unauthorized"
         )
     );
     assert!(matches!(

@@ -1,19 +1,20 @@
 //! One growing Arrow column, and what a tree of them has in common.
-//!
-//! Columns lie in pre-order, like the fields they belong to. The number of values of
-//! each follows from the rows and the list offsets above it, so a record that failed
-//! half-way is taken back without having kept any marks.
 
-use weir_guest::rows::Array;
+use thiserror::Error;
 
-use crate::input::Fault;
+use crate::rows::Array;
+
+/// A column of the batch would exceed the offsets that Arrow has for it.
+#[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
+#[error("a column of the batch would exceed 2147483647 bytes or values")]
+pub struct ColumnFull;
 
 /// Values of at most this many bytes are copied as if they had exactly as many.
-pub(crate) const SHORT: usize = 32;
+pub const SHORT: usize = 32;
 
 /// How the values of one column are held.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Storage {
+pub enum Storage {
     /// No buffers: each value is null.
     Null,
     /// One byte a value, packed into bits at the end.
@@ -30,20 +31,21 @@ pub(crate) enum Storage {
 
 /// What the columns of a plan are, at the same index as the column.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Shape {
+pub struct Shape {
     /// How values are held.
-    pub(crate) storage: Storage,
+    pub storage: Storage,
     /// Whether `valid` is kept. Never for [`Storage::Null`].
-    pub(crate) nullable: bool,
+    pub nullable: bool,
     /// Whether the bytes must be UTF-8.
-    pub(crate) text: bool,
+    pub text: bool,
     /// One past the last column below this one.
-    pub(crate) end: u32,
+    pub end: u32,
 }
 
 impl Shape {
     /// The shape of columns that hold no others: `end` is its own index + 1.
-    pub(crate) fn new(storage: Storage, nullable: bool, index: u32) -> Self {
+    #[must_use]
+    pub fn new(storage: Storage, nullable: bool, index: u32) -> Self {
         Self {
             storage,
             nullable: nullable && storage != Storage::Null,
@@ -55,20 +57,20 @@ impl Shape {
 
 /// The values of one column so far.
 #[derive(Debug, Default)]
-pub(crate) struct Column {
+pub struct Column {
     /// One byte a value, 1 or 0, where the column is nullable.
-    pub(crate) valid: Vec<u8>,
+    pub valid: Vec<u8>,
     /// Little-endian `i32` ends, after a first 0.
-    pub(crate) offsets: Vec<u8>,
+    pub offsets: Vec<u8>,
     /// Little-endian values.
-    pub(crate) data: Vec<u8>,
+    pub data: Vec<u8>,
     /// Values of the child, for lists.
     items: i32,
 }
 
 /// Bytes used by one column for the rows of the batch before.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Used {
+pub(super) struct Used {
     valid: usize,
     offsets: usize,
     data: usize,
@@ -76,7 +78,7 @@ pub(crate) struct Used {
 
 impl Column {
     /// Makes room for `growth` 65,536ths of what was `used` before.
-    pub(crate) fn reserve(&mut self, used: Used, growth: u64) {
+    pub(super) fn reserve(&mut self, used: Used, growth: u64) {
         let room = |bytes: usize| {
             let share = (bytes as u64).saturating_mul(growth) >> 16;
             usize::try_from(share + share / 16).unwrap_or(0)
@@ -88,7 +90,7 @@ impl Column {
     }
 
     /// Forgets all values.
-    pub(crate) fn clear(&mut self, shape: &Shape) {
+    pub(super) fn clear(&mut self, shape: &Shape) {
         self.valid.clear();
         self.offsets.clear();
         self.data.clear();
@@ -100,27 +102,33 @@ impl Column {
 
     /// Appends one fixed-width value.
     #[inline(always)]
-    pub(crate) fn push<const N: usize>(&mut self, value: [u8; N]) {
+    pub fn push<const N: usize>(&mut self, value: [u8; N]) {
         self.data.extend_from_slice(&value);
     }
 
     /// Appends a fixed-width value of a width known only to the schema.
     #[inline(always)]
-    pub(crate) fn push_slice(&mut self, value: &[u8]) {
+    pub fn push_slice(&mut self, value: &[u8]) {
         self.data.extend_from_slice(value);
     }
 
     /// Appends one value of variable length.
+    ///
+    /// # Errors
+    /// The column is full.
     #[inline(always)]
-    pub(crate) fn push_bytes(&mut self, value: &[u8]) -> Result<(), Fault> {
+    pub fn push_bytes(&mut self, value: &[u8]) -> Result<(), ColumnFull> {
         self.data.extend_from_slice(value);
         self.end_bytes()
     }
 
     /// Appends the first `len` bytes of `wide`: a copy of known size and a cut are
     /// cheaper than a copy of a size that is not.
+    ///
+    /// # Errors
+    /// The column is full.
     #[inline(always)]
-    pub(crate) fn push_short(&mut self, wide: &[u8; SHORT], len: usize) -> Result<(), Fault> {
+    pub fn push_short(&mut self, wide: &[u8; SHORT], len: usize) -> Result<(), ColumnFull> {
         let end = self.data.len() + len;
         self.data.extend_from_slice(wide);
         self.data.truncate(end);
@@ -128,24 +136,28 @@ impl Column {
     }
 
     /// Appends a list of `count` items, which its child has already.
+    ///
+    /// # Errors
+    /// The column is full.
     #[inline(always)]
-    pub(crate) fn push_list(&mut self, count: usize) -> Result<(), Fault> {
+    pub fn push_list(&mut self, count: usize) -> Result<(), ColumnFull> {
         self.items = i32::try_from(count)
             .ok()
             .and_then(|count| self.items.checked_add(count))
-            .ok_or(Fault::ColumnFull)?;
+            .ok_or(ColumnFull)?;
         self.offsets.extend_from_slice(&self.items.to_le_bytes());
         Ok(())
     }
 
     /// Values of the child so far, for lists.
-    pub(crate) fn items(&self) -> usize {
+    #[must_use]
+    pub fn items(&self) -> usize {
         usize::try_from(self.items).unwrap_or(0)
     }
 
     #[inline(always)]
-    fn end_bytes(&mut self) -> Result<(), Fault> {
-        let end = i32::try_from(self.data.len()).map_err(|_| Fault::ColumnFull)?;
+    fn end_bytes(&mut self) -> Result<(), ColumnFull> {
+        let end = i32::try_from(self.data.len()).map_err(|_| ColumnFull)?;
         self.offsets.extend_from_slice(&end.to_le_bytes());
         Ok(())
     }
@@ -191,8 +203,11 @@ fn is_ascii(bytes: &[u8]) -> bool {
 }
 
 /// Appends a null to column `index`, and a value without meaning to those below it.
+///
+/// # Panics
+/// If there is no such column.
 #[inline(always)]
-pub(crate) fn push_absent(shapes: &[Shape], columns: &mut [Column], index: u32) {
+pub fn push_absent(shapes: &[Shape], columns: &mut [Column], index: u32) {
     let shape = &shapes[index as usize];
     let column = &mut columns[index as usize];
     if shape.nullable {
@@ -224,7 +239,7 @@ fn push_absent_children(shapes: &[Shape], columns: &mut [Column], index: u32) {
 }
 
 /// Takes back all but the first `rows` values of column `index` and those below it.
-pub(crate) fn truncate(shapes: &[Shape], columns: &mut [Column], index: u32, rows: usize) {
+pub(super) fn truncate(shapes: &[Shape], columns: &mut [Column], index: u32, rows: usize) {
     let shape = shapes[index as usize];
     let column = &mut columns[index as usize];
     if shape.nullable {
@@ -253,7 +268,7 @@ pub(crate) fn truncate(shapes: &[Shape], columns: &mut [Column], index: u32, row
 }
 
 /// Whether all values of all text columns are UTF-8.
-pub(crate) fn all_utf8(shapes: &[Shape], columns: &[Column]) -> bool {
+pub(super) fn all_utf8(shapes: &[Shape], columns: &[Column]) -> bool {
     shapes
         .iter()
         .zip(columns)
@@ -261,7 +276,7 @@ pub(crate) fn all_utf8(shapes: &[Shape], columns: &[Column]) -> bool {
 }
 
 /// Takes the values out of column `index` and those below it, in pre-order.
-pub(crate) fn finish(
+pub(super) fn finish(
     shapes: &[Shape],
     columns: &mut [Column],
     used: &mut [Used],

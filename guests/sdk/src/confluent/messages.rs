@@ -4,7 +4,7 @@ use thiserror::Error;
 
 /// A column of messages that does not hold together.
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
-pub(crate) enum BatchShapeError {
+pub enum ShapeError {
     /// Offsets must start at 0, never decrease and end at the number of bytes.
     #[error("the offsets of the messages do not fit their bytes")]
     Offsets,
@@ -15,32 +15,37 @@ pub(crate) enum BatchShapeError {
 
 /// The messages of one batch: message `i` is `bytes[offsets[i]..offsets[i + 1]]`.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Batch<'a> {
+pub struct Messages<'a> {
     len: u32,
     offsets: &'a [u32],
-    pub(crate) bytes: &'a [u8],
+    bytes: &'a [u8],
     validity: Option<&'a [u8]>,
 }
 
-impl<'a> Batch<'a> {
-    pub(crate) fn new(
+impl<'a> Messages<'a> {
+    /// Checks the columns: one offset more than messages, and an Arrow bitmap of those that are
+    /// not null.
+    ///
+    /// # Errors
+    /// They contradict each other.
+    pub fn new(
         offsets: &'a [u32],
         bytes: &'a [u8],
         validity: Option<&'a [u8]>,
-    ) -> Result<Self, BatchShapeError> {
+    ) -> Result<Self, ShapeError> {
         let fits = offsets.first() == Some(&0)
             && offsets.is_sorted()
             && offsets
                 .last()
                 .is_some_and(|end| *end as usize == bytes.len());
         if !fits {
-            return Err(BatchShapeError::Offsets);
+            return Err(ShapeError::Offsets);
         }
         let messages = offsets.len() - 1;
         if validity.is_some_and(|bits| bits.len() < messages.div_ceil(8)) {
-            return Err(BatchShapeError::Validity);
+            return Err(ShapeError::Validity);
         }
-        let len = u32::try_from(messages).map_err(|_| BatchShapeError::Offsets)?;
+        let len = u32::try_from(messages).map_err(|_| ShapeError::Offsets)?;
         Ok(Self {
             len,
             offsets,
@@ -49,41 +54,71 @@ impl<'a> Batch<'a> {
         })
     }
 
+    /// All messages end to end.
+    #[inline(always)]
+    #[must_use]
+    pub fn bytes(&self) -> &'a [u8] {
+        self.bytes
+    }
+
     /// Number of messages.
-    pub(crate) fn len(&self) -> u32 {
+    #[must_use]
+    pub fn len(&self) -> u32 {
         self.len
     }
 
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
     /// Start and end of a message in the bytes.
+    ///
+    /// # Panics
+    /// If there is no such message.
     #[inline(always)]
-    pub(crate) fn range(&self, message: u32) -> (usize, usize) {
+    #[must_use]
+    pub fn range(&self, message: u32) -> (usize, usize) {
         let at = message as usize;
         (self.offsets[at] as usize, self.offsets[at + 1] as usize)
     }
 
     /// Each message from `first` to before `last`, with its start and end in the bytes.
+    ///
+    /// # Panics
+    /// If there are no such messages.
     #[inline(always)]
-    pub(crate) fn ranges(&self, first: u32, last: u32) -> impl Iterator<Item = (u32, [usize; 2])> {
+    pub fn ranges(&self, first: u32, last: u32) -> impl Iterator<Item = (u32, [usize; 2])> {
         let offsets = &self.offsets[first as usize..=last as usize];
         let ranges = offsets.array_windows();
         (first..).zip(ranges.map(|ends: &[u32; 2]| ends.map(|end| end as usize)))
     }
 
     /// The bytes of a message.
+    ///
+    /// # Panics
+    /// If there is no such message.
     #[inline(always)]
-    pub(crate) fn message(&self, message: u32) -> &'a [u8] {
+    #[must_use]
+    pub fn message(&self, message: u32) -> &'a [u8] {
         let (start, end) = self.range(message);
         &self.bytes[start..end]
     }
 
     /// Whether there may be tombstones among them.
-    pub(crate) fn has_nulls(&self) -> bool {
+    #[must_use]
+    pub fn has_nulls(&self) -> bool {
         self.validity.is_some()
     }
 
     /// Whether a message is there at all: a tombstone is not.
+    ///
+    /// # Panics
+    /// If there is no such message.
     #[inline(always)]
-    pub(crate) fn is_valid(&self, message: u32) -> bool {
+    #[must_use]
+    pub fn is_valid(&self, message: u32) -> bool {
         let at = message as usize;
         self.validity
             .is_none_or(|bits| bits[at / 8] >> (at % 8) & 1 == 1)

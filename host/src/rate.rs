@@ -1,19 +1,19 @@
-//! How many messages and bytes a second may go on. No I/O and no clock: `now` is passed in.
+//! How many messages or rows, and bytes, a second may go on. No I/O and no clock: `now` is passed in.
 
 use std::time::{Duration, Instant};
 
 use crate::config::RateLimit;
 
-/// Two token buckets, messages and bytes, from which one request takes at once or not at all.
+/// Two token buckets, one that counts and one for bytes, from which one request takes at once or not at all.
 #[derive(Debug)]
-pub(super) struct Limiter {
-    messages: Option<Bucket>,
+pub(crate) struct Limiter {
+    count: Option<Bucket>,
     bytes: Option<Bucket>,
 }
 
 /// Whether a batch may go on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Permit {
+pub(crate) enum Permit {
     /// Now.
     Granted,
     /// Not before so long.
@@ -24,23 +24,18 @@ pub(super) enum Permit {
 
 impl Limiter {
     /// With full buckets.
-    pub(super) fn new(limit: &RateLimit, now: Instant) -> Self {
+    pub(crate) fn new(limit: &RateLimit, now: Instant) -> Self {
         let bucket = |rate: Option<u64>| rate.map(|rate| Bucket::new(rate, limit.burst, now));
         Limiter {
-            messages: bucket(limit.messages),
+            count: bucket(limit.count),
             bytes: bucket(limit.bytes),
         }
     }
 
     /// Asks for a batch to go on. One that is larger than a bucket goes on when the bucket is
     /// full, and the next ones wait for it.
-    pub(super) fn take(&mut self, messages: usize, bytes: usize, now: Instant) -> Permit {
-        let buckets = || {
-            [
-                (self.messages.as_ref(), messages),
-                (self.bytes.as_ref(), bytes),
-            ]
-        };
+    pub(crate) fn take(&mut self, count: usize, bytes: usize, now: Instant) -> Permit {
+        let buckets = || [(self.count.as_ref(), count), (self.bytes.as_ref(), bytes)];
         let mut wait = Duration::ZERO;
         for (bucket, count) in buckets() {
             match bucket.map(|bucket| bucket.wait(count, now)) {
@@ -52,7 +47,7 @@ impl Limiter {
         if !wait.is_zero() {
             return Permit::After(wait);
         }
-        for (bucket, count) in [(&mut self.messages, messages), (&mut self.bytes, bytes)] {
+        for (bucket, count) in [(&mut self.count, count), (&mut self.bytes, bytes)] {
             if let Some(bucket) = bucket {
                 bucket.take(count, now);
             }
@@ -113,7 +108,7 @@ mod tests {
 
     fn limit(messages: Option<u64>, bytes: Option<u64>) -> RateLimit {
         RateLimit {
-            messages,
+            count: messages,
             bytes,
             burst: Duration::from_secs(1),
         }

@@ -1,0 +1,24 @@
+//! What deserializers share that read the Confluent wire format and ask a schema registry.
+//!
+//! ```text
+//! messages ─► framing ─► Compiled for each schema ─► groups of rows
+//!              key │            ▲
+//!                  └► lookup ─► Format::compile, once
+//! ```
+//!
+//! A format says how a schema is compiled ([`Format`]) and how the messages that have it are
+//! decoded ([`Compiled`]); [`Decoder`] does the rest. A format sees one framing only, that of
+//! the prefix: messages that are framed otherwise are copied and given one first.
+
+mod decoder;
+mod framing;
+mod key;
+mod lookup;
+mod messages;
+mod rewrite;
+
+pub use decoder::{Compiled, Decoder, Format, MAX_SCHEMAS};
+pub use framing::{Framing, FramingError, FramingName, PREFIX, prefix_of, schema_id};
+pub use key::{Guid, SchemaKey};
+pub use lookup::{HostSchemas, SchemaLookup};
+pub use messages::{Messages, ShapeError};

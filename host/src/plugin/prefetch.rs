@@ -1,0 +1,224 @@
+//! Schemas that a batch needs are fetched before the plug-in is called: side by side, and
+//! not one after the other while the plug-in waits.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use crate::batch::{Headers, MessageBatch, NullableColumn};
+use crate::schemas::{Guid, SchemaKey, SchemaSource};
+
+/// The header that names a value's schema in wire format v1.
+const HEADER: &[u8] = b"__value_schema_id";
+/// The most schemas that are fetched ahead for one batch: a plug-in whose messages only look
+/// framed must not flood a registry.
+const KEYS_MAX: usize = 256;
+/// Ids whose place is looked at first; a power of two.
+const RECENT: usize = 256;
+
+/// What a plug-in has asked for so far. Shared by its instances.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Prefetch {
+    asked: Arc<Asked>,
+}
+
+/// Only what a plug-in asks for is looked for in its messages: others mean something else by
+/// a zero byte.
+#[derive(Debug, Default)]
+struct Asked {
+    by_id: AtomicBool,
+    by_guid: AtomicBool,
+}
+
+impl Prefetch {
+    /// Fetches what the batch needs, if the plug-in reads such framing. The source is asked
+    /// only for what it does not know.
+    pub(super) fn before(&self, batch: &MessageBatch, source: &dyn SchemaSource) {
+        let by_id = self.asked.by_id.load(Ordering::Relaxed);
+        let by_guid = self.asked.by_guid.load(Ordering::Relaxed);
+        if !by_id && !by_guid {
+            return;
+        }
+        let mut keys = Vec::new();
+        if by_guid && let Some(headers) = &batch.headers {
+            guids(headers, batch.len(), &mut keys);
+        }
+        if by_id {
+            ids(&batch.values, &mut keys);
+        }
+        if !keys.is_empty() {
+            source.prefetch(&keys);
+        }
+    }
+
+    /// Takes note that the plug-in asks for a schema in this way. The first time, what else
+    /// the batch under way needs is fetched along.
+    pub(super) fn asked(
+        &self,
+        key: SchemaKey,
+        batch: Option<&MessageBatch>,
+        source: &dyn SchemaSource,
+    ) {
+        let before = match key {
+            SchemaKey::Id(_) => &self.asked.by_id,
+            SchemaKey::Guid(_) => &self.asked.by_guid,
+        };
+        if !before.swap(true, Ordering::Relaxed)
+            && let Some(batch) = batch
+        {
+            self.before(batch, source);
+        }
+    }
+}
+
+/// The distinct ids of messages that begin as in wire format v0.
+fn ids(values: &NullableColumn, keys: &mut Vec<SchemaKey>) {
+    let bytes = &values.column.bytes[..];
+    // Nearly all messages have the id of the one before, or of one a few before.
+    let mut recent = [None; RECENT];
+    let mut seen = HashSet::new();
+    for ends in values.column.offsets.windows(2) {
+        let message = bytes.get(ends[0] as usize..ends[1] as usize);
+        let Some([0, id @ ..]) = message.and_then(<[u8]>::first_chunk::<5>) else {
+            continue;
+        };
+        let id = u32::from_be_bytes(*id);
+        let place = &mut recent[id as usize % RECENT];
+        if *place == Some(id) {
+            continue;
+        }
+        *place = Some(id);
+        if seen.insert(id) {
+            if keys.len() == KEYS_MAX {
+                return;
+            }
+            keys.push(SchemaKey::Id(id));
+        }
+    }
+}
+
+/// The distinct GUIDs in headers, as in wire format v1.
+fn guids(headers: &Headers, rows: usize, keys: &mut Vec<SchemaKey>) {
+    let mut last = None;
+    for header in (0..rows).flat_map(|row| headers.of(row)) {
+        if headers.names.get(header) != HEADER {
+            continue;
+        }
+        let value = headers.values.get(header).unwrap_or_default();
+        let Some([1, guid @ ..]) = value.first_chunk::<17>() else {
+            continue;
+        };
+        let key = SchemaKey::Guid(Guid(*guid));
+        if last == Some(key) {
+            continue;
+        }
+        last = Some(key);
+        if !keys.contains(&key) {
+            if keys.len() == KEYS_MAX {
+                return;
+            }
+            keys.push(key);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use super::*;
+    use crate::batch::{BatchBuilder, Capacity, TopicPartition};
+    use crate::schemas::{Registered, Schema, SchemaError};
+
+    #[derive(Default)]
+    struct Source(Mutex<Vec<Vec<SchemaKey>>>);
+
+    impl SchemaSource for Source {
+        fn by_id(&self, _: u32) -> Result<Schema, SchemaError> {
+            Err(SchemaError::Unavailable(String::new()))
+        }
+
+        fn latest(&self, _: &str) -> Result<Registered, SchemaError> {
+            Err(SchemaError::Unavailable(String::new()))
+        }
+
+        fn prefetch(&self, keys: &[SchemaKey]) {
+            self.0.lock().unwrap().push(keys.to_vec());
+        }
+    }
+
+    fn batch(values: &[&[u8]], header: Option<&[u8]>) -> MessageBatch {
+        let source = TopicPartition {
+            topic: "t".into(),
+            partition: 0,
+        };
+        let mut batch = BatchBuilder::new(source, Capacity::default());
+        for (offset, value) in (0..).zip(values) {
+            assert!(batch.push(offset, -1, None, Some(value)));
+            if let Some(header) = header {
+                batch.push_header(b"trace", Some(header));
+                batch.push_header(HEADER, Some(header));
+            }
+        }
+        assert!(batch.push(99, -1, None, None));
+        batch.finish()
+    }
+
+    #[test]
+    fn nothing_is_fetched_for_a_plug_in_that_asks_for_nothing() {
+        let source = Source::default();
+        Prefetch::default().before(&batch(&[&[0, 0, 0, 0, 1, 9]], None), &source);
+        assert!(source.0.lock().unwrap().is_empty());
+    }
+
+    #[test]
+    fn each_id_of_a_batch_is_fetched_once() {
+        let source = Source::default();
+        let prefetch = Prefetch::default();
+        let messages: &[&[u8]] = &[
+            &[0, 0, 0, 0, 1, 9],
+            &[0, 0, 0, 0, 1],
+            &[0, 0, 0, 0, 17],
+            &[0, 0, 0, 0, 1],
+            &[1, 0, 0, 0, 2],
+            &[0, 0, 0, 3],
+            &[],
+            &[0, 0, 0, 1, 0],
+        ];
+        let batch = batch(messages, Some(&[1; 17]));
+        prefetch.asked(SchemaKey::Id(1), Some(&batch), &source);
+        let ids = [1, 17, 256].map(SchemaKey::Id);
+        assert_eq!(*source.0.lock().unwrap(), [ids.to_vec()]);
+        // Within the same batch, what is needed is under way already.
+        prefetch.asked(SchemaKey::Id(17), Some(&batch), &source);
+        assert_eq!(source.0.lock().unwrap().len(), 1);
+        prefetch.before(&batch, &source);
+        assert_eq!(source.0.lock().unwrap()[1], ids);
+    }
+
+    #[test]
+    fn guids_are_found_in_headers() {
+        let source = Source::default();
+        let prefetch = Prefetch::default();
+        let mut header = [7; 20];
+        header[0] = 1;
+        let batch = batch(&[b"a", b"b"], Some(&header));
+        prefetch.asked(SchemaKey::Guid(Guid([7; 16])), Some(&batch), &source);
+        let expected = vec![SchemaKey::Guid(Guid([7; 16]))];
+        assert_eq!(*source.0.lock().unwrap(), [expected]);
+    }
+
+    #[test]
+    fn a_batch_that_only_looks_framed_asks_for_so_many() {
+        let messages: Vec<[u8; 5]> = (0..1_000_u32)
+            .map(|id| {
+                let [_, b, c, d] = id.to_be_bytes();
+                [0, 0, b, c, d]
+            })
+            .collect();
+        let messages: Vec<&[u8]> = messages.iter().map(<[u8; 5]>::as_slice).collect();
+        let source = Source::default();
+        Prefetch::default().asked(SchemaKey::Id(0), Some(&batch(&messages, None)), &source);
+        assert_eq!(source.0.lock().unwrap()[0].len(), KEYS_MAX);
+    }
+}
