@@ -13,11 +13,12 @@ use weir::plugin::{Limits, Plugin, PluginEngine};
 use weir::rows::Rows;
 use weir::schemas::{Schema, SchemaError, SchemaSource, SchemaType};
 use weir::sink::{Sink, SinkError};
+use weir_tests::kafka::Kafka;
 use weir_tests::mock::Mock;
 use weir_tests::records::{Record, produce};
 use weir_tests::registry::Registry;
 use weir_tests::weir::{Finished, Project};
-use weir_tests::{Broker, on_both_brokers, orders};
+use weir_tests::{Broker, available, on_both_brokers, orders};
 
 /// 2023-11-14T22:13:20Z, in ms.
 const START: i64 = 1_700_000_000_000;
@@ -422,4 +423,62 @@ fn an_empty_partition_is_waited_for_until_it_is_idle() {
     );
     let waiting = run("0");
     assert!(!waiting.contains("watermark"), "{waiting}");
+}
+
+/// A member takes partitions over, and those that stay are given up and taken again meanwhile, as
+/// `range` does: nothing of a partition that keeps the bound is late for that.
+#[test]
+fn a_rebalance_makes_nothing_late() {
+    let Some(kafka) = available(Kafka::shared()) else {
+        return;
+    };
+    let (registry, id) = orders::registry();
+    kafka.create_topic("handed", 4);
+    // Each partition is 1,000 s ahead of the one before.
+    let rows = |seconds: std::ops::Range<i64>| -> Vec<(i32, i64)> {
+        let all = seconds.flat_map(|s| (0..4).map(move |p| (p, i64::from(p) * 1_000 + s)));
+        all.collect()
+    };
+    let yaml = pipeline(kafka, &registry, "handed", "max.out.of.orderness.ms: 0");
+    let range = "  partition.assignment.strategy: range\n";
+    let yaml = yaml.replace("  stop.mode: latest\n", range);
+    let yaml = yaml.replace("startup.mode: earliest", "startup.mode: group-offsets");
+    let (one, two) = (Project::new(), Project::new());
+
+    let mut stayed = one.run(&yaml).env("WEIR_LOG", "info").start();
+    stayed.wait_for_stderr("4 partitions assigned");
+    produce_at(kafka, "handed", id, &rows(0..50));
+    let _ = stayed.wait_for_rows(200);
+    let mut joined = two.run(&yaml).env("WEIR_LOG", "info").start();
+    joined.wait_for_stderr("2 partitions assigned");
+    stayed.wait_for_stderr("2 partitions assigned");
+    produce_at(kafka, "handed", id, &rows(50..100));
+    let _ = (stayed.wait_for_rows(300), joined.wait_for_rows(100));
+    // A member that ends would hand its partitions to the other.
+    stayed.terminate();
+    let stayed = stayed.finish().with_code(0);
+    joined.terminate();
+    let joined = joined.finish().with_code(0);
+
+    for (run, rows) in [(&stayed, 300), (&joined, 100)] {
+        let summary = run.summary();
+        assert_eq!(run.rows().len(), rows, "{summary}");
+        assert!(!summary.contains("late"), "{summary}");
+    }
+    // Who has the first two partitions is at the first one's 99 s, who has the others at 2,099 s.
+    let mut watermarks =
+        ["22:14:59", "22:48:19"].map(|time| format!("watermark 2023-11-14T{time}"));
+    if joined.summary().contains(&watermarks[0]) {
+        watermarks.reverse();
+    }
+    assert!(
+        stayed.summary().contains(&watermarks[0]),
+        "{}",
+        stayed.summary()
+    );
+    assert!(
+        joined.summary().contains(&watermarks[1]),
+        "{}",
+        joined.summary()
+    );
 }

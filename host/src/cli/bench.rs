@@ -5,7 +5,7 @@ use indicatif::MultiProgress;
 use serde_json::json;
 
 use super::{CliError, log, show, wiring};
-use crate::bench::{Measurement, consume, crossing, decode, profiles};
+use crate::bench::{Measurement, consume, crossing, decode, event_time, profiles};
 
 #[derive(Args)]
 pub(super) struct BenchArgs {
@@ -28,6 +28,8 @@ enum What {
     Decode,
     /// A topic to decoded rows, against a bare consumer loop
     Consume,
+    /// Looking at event times, and keeping the watermark of many partitions
+    EventTime,
     /// Reading and writing 100 B and 1 kB on 1, 8 and 64 partitions in each profile, against a bare
     /// consumer and producer: takes minutes
     Profiles,
@@ -48,6 +50,9 @@ pub(super) fn bench(args: &BenchArgs) -> Result<(), CliError> {
     }
     if chosen(What::Decode) {
         print(&decode::run(&engine).map_err(CliError::failed)?, args.json);
+    }
+    if chosen(What::EventTime) {
+        print(&event_time::run().map_err(CliError::failed)?, args.json);
     }
     if chosen(What::Consume) {
         print(

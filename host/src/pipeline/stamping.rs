@@ -213,3 +213,139 @@ fn keep(
     rows.event_times = Some(times);
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use arrow::array::{AsArray, Int64Array};
+
+    use super::*;
+    use crate::batch::{BatchBuilder, Capacity, TopicPartition};
+    use crate::event_time::Settings;
+
+    fn stamping(late: LateRecords, alignment: Option<AlignmentConfig>) -> Stamping {
+        let now = Instant::now();
+        let event_time = EventTime::new(Settings::default(), None, 1_000, now);
+        for partition in 0..2 {
+            event_time.assign(7 + u64::from(partition > 0), source(partition));
+        }
+        Stamping::new(event_time, late, alignment, Arc::default())
+    }
+
+    fn source(partition: i32) -> TopicPartition {
+        TopicPartition {
+            topic: "t".into(),
+            partition,
+        }
+    }
+
+    fn rows(partition: i32, times: &[i64], column: &str) -> Rows {
+        let mut batch = BatchBuilder::new(source(partition), Capacity::default());
+        for (offset, time) in (0..).zip(times) {
+            assert!(batch.push(offset, *time, None, Some(b"")));
+        }
+        let values: ArrayRef = Arc::new(Int64Array::from(times.to_vec()));
+        Rows {
+            rows: RecordBatch::try_from_iter([(column, values)]).unwrap(),
+            messages: batch.finish().envelopes(),
+            origins: RowOrigins::Identity,
+            event_times: Some(Times::new(times.to_vec())),
+            watermark: None,
+        }
+    }
+
+    fn stamp(stamping: &mut Stamping, partition: i32, times: &[i64]) -> Vec<Rows> {
+        stamp_rows(stamping, partition, vec![rows(partition, times, "n")]).unwrap()
+    }
+
+    fn stamp_rows(
+        stamping: &mut Stamping,
+        partition: i32,
+        rows: Vec<Rows>,
+    ) -> Result<Vec<Rows>, PipelineError> {
+        let delivered = Delivered {
+            source: source(partition),
+            assignment: 7 + u64::from(partition > 0),
+            next: 0,
+        };
+        stamping.stamp(&delivered, rows, Instant::now(), 10_000)
+    }
+
+    #[test]
+    fn rows_are_held_against_the_watermark_before_their_batch_and_have_the_one_after_it() {
+        let mut stamping = stamping(LateRecords::Drop, None);
+        assert_eq!(stamp(&mut stamping, 0, &[100])[0].watermark, None);
+        assert_eq!(stamp(&mut stamping, 1, &[70, 50])[0].watermark, Some(70));
+        // 60 is late, 71 would be by the watermark after the batch.
+        let stamped = stamp(&mut stamping, 1, &[71, 60, 90, 12_000]);
+        assert_eq!(stamped[0].watermark, Some(90));
+        let kept = stamped[0]
+            .rows
+            .column(0)
+            .as_primitive::<arrow::datatypes::Int64Type>();
+        assert_eq!(kept.values(), &[71, 90, 12_000]);
+        assert_eq!(stamped[0].offsets().collect::<Vec<_>>(), [0, 2, 3]);
+        let times = stamped[0].event_times.as_ref().unwrap();
+        assert_eq!(times.values.to_vec(), [71, 90, 12_000]);
+        let progress = Arc::clone(&stamping.progress);
+        assert_eq!((progress.late.get(), progress.late_dropped.get()), (1, 1));
+        assert_eq!(progress.future.get(), 1);
+        assert_eq!(stamp(&mut stamping, 1, &[1, 2]).len(), 0, "nothing is left");
+    }
+
+    #[test]
+    fn rows_of_several_schemas_are_one_batch() {
+        let mut stamping = stamping(LateRecords::Column, None);
+        stamp(&mut stamping, 0, &[100]);
+        stamp(&mut stamping, 1, &[50]);
+        let both = vec![rows(1, &[60], "a"), rows(1, &[40, 55], "b")];
+        let stamped = stamp_rows(&mut stamping, 1, both).unwrap();
+        let late = |rows: &Rows| {
+            let column = rows.rows.column_by_name("late").unwrap();
+            column
+                .as_boolean()
+                .iter()
+                .map(Option::unwrap)
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(late(&stamped[0]), [false]);
+        assert_eq!(late(&stamped[1]), [true, false]);
+        assert!(stamped.iter().all(|rows| rows.watermark == Some(60)));
+    }
+
+    #[test]
+    fn equal_schemas_stay_one_and_a_column_of_that_name_is_an_error() {
+        let mut stamping = stamping(LateRecords::Column, None);
+        let first = rows(0, &[1], "n");
+        let mut second = rows(0, &[2], "n");
+        second.rows = second.rows.with_schema(first.rows.schema()).unwrap();
+        let stamped = stamp_rows(&mut stamping, 0, vec![first, second]).unwrap();
+        assert!(Arc::ptr_eq(
+            &stamped[0].rows.schema(),
+            &stamped[1].rows.schema()
+        ));
+        let error = stamp_rows(&mut stamping, 0, vec![rows(0, &[3], "late")]).unwrap_err();
+        let error = error.to_string();
+        assert!(
+            error.contains("have a column `late` of their own"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn rows_too_far_ahead_of_the_others_are_dropped_until_those_follow() {
+        let alignment = AlignmentConfig {
+            max_drift: 100,
+            mode: AlignmentMode::DropExcess,
+            check_interval: Duration::from_secs(1),
+        };
+        let mut stamping = stamping(LateRecords::Deliver, Some(alignment));
+        stamp(&mut stamping, 0, &[100]);
+        stamp(&mut stamping, 1, &[100]);
+        assert_eq!(stamp(&mut stamping, 0, &[200, 201])[0].rows.num_rows(), 1);
+        assert_eq!(stamp(&mut stamping, 0, &[9_000]).len(), 0);
+        assert_eq!(stamping.progress.excess.get(), 2);
+        // The other jumps as well: it is not ahead of anybody.
+        assert_eq!(stamp(&mut stamping, 1, &[9_050])[0].rows.num_rows(), 1);
+        assert_eq!(stamp(&mut stamping, 0, &[9_060])[0].rows.num_rows(), 1);
+    }
+}
