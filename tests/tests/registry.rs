@@ -94,7 +94,10 @@ fn a_client_certificate_in_each_of_its_forms() {
     ]));
 
     for (lines, why) in [
-        (vec![], "certificate"),
+        (
+            vec![],
+            "CertificateRequired: set `schema.registry.ssl.certificate.location`",
+        ),
         (
             vec![
                 certificate.clone(),
