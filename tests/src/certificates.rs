@@ -111,6 +111,12 @@ impl Certificates {
         self.issue(&self.trusted, name, &[], -1)
     }
 
+    /// A new certificate for a server on this machine.
+    #[must_use]
+    pub fn server(&self) -> Identity {
+        self.broker(BrokerCertificate::Valid)
+    }
+
     pub(crate) fn broker(&self, kind: BrokerCertificate) -> Identity {
         let here = ["localhost", "127.0.0.1"];
         let (hosts, days): (&[&str], i64) = match kind {

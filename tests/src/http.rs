@@ -1,18 +1,48 @@
 //! As much of HTTP/1.1 as clients of a registry and of a token endpoint use.
 
 use std::collections::HashMap;
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::io::{BufRead as _, BufReader, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use openssl::ssl::{SslAcceptor, SslFiletype, SslMethod, SslVerifyMode};
 use serde_json::Value;
+
+use crate::certificates::Identity;
 
 /// A server on loopback, with a thread a connection; it stops when dropped.
 #[derive(Debug)]
 pub(crate) struct Server {
     address: SocketAddr,
+    scheme: &'static str,
     stopped: Arc<AtomicBool>,
+}
+
+/// A server's TLS.
+#[derive(Debug)]
+pub(crate) struct Tls<'a> {
+    /// What it shows.
+    pub(crate) identity: &'a Identity,
+    /// Who has to have signed the certificates of its clients; `None` asks for none.
+    pub(crate) client_ca: Option<&'a Path>,
+}
+
+impl Tls<'_> {
+    fn acceptor(&self) -> SslAcceptor {
+        let built = || {
+            let mut acceptor = SslAcceptor::mozilla_intermediate_v5(SslMethod::tls_server())?;
+            acceptor.set_certificate_chain_file(self.identity.certificate())?;
+            acceptor.set_private_key_file(self.identity.key(), SslFiletype::PEM)?;
+            if let Some(ca) = self.client_ca {
+                acceptor.set_ca_file(ca)?;
+                acceptor.set_verify(SslVerifyMode::PEER | SslVerifyMode::FAIL_IF_NO_PEER_CERT);
+            }
+            Ok::<_, openssl::error::ErrorStack>(acceptor.build())
+        };
+        built().expect("OpenSSL takes what it has made")
+    }
 }
 
 impl Server {
@@ -22,6 +52,16 @@ impl Server {
     pub(crate) fn start(
         answer: impl Fn(&Request) -> Option<Response> + Send + Sync + 'static,
     ) -> Self {
+        Self::start_with(None, answer)
+    }
+
+    /// As [`Server::start`], with TLS.
+    pub(crate) fn start_with(
+        tls: Option<&Tls<'_>>,
+        answer: impl Fn(&Request) -> Option<Response> + Send + Sync + 'static,
+    ) -> Self {
+        let acceptor = tls.map(|tls| Arc::new(tls.acceptor()));
+        let scheme = if tls.is_some() { "https" } else { "http" };
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a loopback port");
         let address = listener.local_addr().expect("a bound address");
         let stopped = Arc::new(AtomicBool::new(false));
@@ -33,20 +73,35 @@ impl Server {
                     return;
                 }
                 let Ok(stream) = stream else { continue };
-                let answer = Arc::clone(&answer);
-                std::thread::spawn(move || {
-                    if let Some(response) = Request::read(&stream).and_then(|read| answer(&read)) {
-                        response.write(&stream);
+                let (answer, acceptor) = (Arc::clone(&answer), acceptor.clone());
+                std::thread::spawn(move || match acceptor {
+                    None => serve(stream, &*answer),
+                    // A client that is not let in, or does not trust us, is no concern of ours.
+                    Some(acceptor) => {
+                        if let Ok(mut stream) = acceptor.accept(stream) {
+                            serve(&mut stream, &*answer);
+                            let _ = stream.shutdown();
+                        }
                     }
                 });
             }
         });
-        Self { address, stopped }
+        Self {
+            address,
+            scheme,
+            stopped,
+        }
     }
 
-    /// `http://` and the address.
+    /// `http://` or `https://` and the address.
     pub(crate) fn url(&self) -> String {
-        format!("http://{}", self.address)
+        format!("{}://{}", self.scheme, self.address)
+    }
+}
+
+fn serve(mut stream: impl Read + Write, answer: &dyn Fn(&Request) -> Option<Response>) {
+    if let Some(response) = Request::read(&mut stream).and_then(|read| answer(&read)) {
+        response.write(stream);
     }
 }
 
@@ -81,7 +136,7 @@ impl Request {
         Some(value)
     }
 
-    fn read(stream: &TcpStream) -> Option<Self> {
+    fn read(stream: impl Read) -> Option<Self> {
         let mut reader = BufReader::new(stream);
         let mut lines = Vec::new();
         loop {
@@ -153,7 +208,7 @@ impl Response {
         }
     }
 
-    fn write(&self, mut stream: &TcpStream) {
+    fn write(&self, mut stream: impl Write) {
         let Self {
             status,
             content_type,

@@ -2,10 +2,13 @@
 
 mod store;
 
+use std::fmt;
+use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
-use crate::http::{Response, Server};
+use crate::certificates::Identity;
+use crate::http::{Response, Server, Tls};
 use store::{Store, error};
 
 pub use crate::http::Request;
@@ -40,7 +43,18 @@ pub struct Registry {
 struct Shared {
     store: Mutex<Store>,
     fault: Mutex<Fault>,
+    door: Mutex<Door>,
     requests: Mutex<Vec<Request>>,
+}
+
+/// Who is let in.
+#[derive(Default)]
+struct Door(Option<Box<dyn Fn(&Request) -> bool + Send>>);
+
+impl fmt::Debug for Door {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Door").field(&self.0.is_some()).finish()
+    }
 }
 
 impl Registry {
@@ -51,10 +65,33 @@ impl Registry {
     /// If there is no loopback interface.
     #[must_use]
     pub fn start() -> Self {
+        Self::start_with(None)
+    }
+
+    /// Starts an empty registry with TLS. Its clients need a certificate if `client_ca` is the
+    /// file of the authority that has signed those.
+    ///
+    /// # Panics
+    ///
+    /// If there is no loopback interface.
+    #[must_use]
+    pub fn start_tls(identity: &Identity, client_ca: Option<&Path>) -> Self {
+        Self::start_with(Some(&Tls {
+            identity,
+            client_ca,
+        }))
+    }
+
+    fn start_with(tls: Option<&Tls<'_>>) -> Self {
         let shared = Arc::new(Shared::default());
         let asked = Arc::clone(&shared);
-        let server = Server::start(move |request| asked.answer(request));
+        let server = Server::start_with(tls, move |request| asked.answer(request));
         Self { server, shared }
+    }
+
+    /// Answers 401 to requests for which this does not hold, from now on.
+    pub fn let_in(&self, who: impl Fn(&Request) -> bool + Send + 'static) {
+        *lock(&self.shared.door) = Door(Some(Box::new(who)));
     }
 
     /// The `schema.registry.url`.
@@ -92,6 +129,11 @@ impl Registry {
 impl Shared {
     fn answer(&self, request: &Request) -> Option<Response> {
         lock(&self.requests).push(request.clone());
+        if let Door(Some(lets_in)) = &*lock(&self.door)
+            && !lets_in(request)
+        {
+            return Some(error(401, 40101, "Unauthorized").of_type(CONTENT_TYPE));
+        }
         let fault = *lock(&self.fault);
         let response = match fault {
             Fault::Down => return None,

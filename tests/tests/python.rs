@@ -5,6 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use weir_tests::available;
 use weir_tests::kafka::Kafka;
+use weir_tests::mock::Mock;
 use weir_tests::python::{ProduceOrders, python_peer};
 use weir_tests::registry::Registry;
 use weir_tests::weir::Project;
@@ -54,6 +55,77 @@ deserializer: avro
         "{}",
         run.summary()
     );
+}
+
+const NAMED: &str = r#"{"type":"record","name":"Named","namespace":"shop","doc":"with a doc","fields":
+    [{"name":"id","type":"long","default":0},{"name":"name","type":{"type":"string"}}]}"#;
+
+/// What weir makes of messages that Python has framed in this way.
+fn rows_of(framing: &str, registry: &Registry, lines: &str) -> Option<(Vec<Value>, Vec<Value>)> {
+    let python = available(python_peer())?;
+    let mock = Mock::start();
+    mock.create_topic("named", 1);
+    let count = "20";
+    let printed = python.run(
+        "produce_framed.py",
+        &[
+            "--brokers",
+            mock.brokers(),
+            "--topic",
+            "named",
+            "--framing",
+            framing,
+            "--registry",
+            &registry.url(),
+            "--schema",
+            NAMED,
+            "--count",
+            count,
+        ],
+    );
+    let project = Project::new();
+    project.write("named.avsc", NAMED);
+    let finished = project
+        .run(&format!(
+            "source:
+  bootstrap.servers: {}
+  topics: [named]
+  stop.mode: latest
+{lines}",
+            mock.brokers(),
+        ))
+        .finish()
+        .with_code(0);
+    Some((finished.rows(), printed))
+}
+
+#[test]
+fn rows_are_what_python_framed_by_a_header() {
+    let registry = Registry::start();
+    let lines = format!(
+        "schema.registry.url: {}\ndeserializer: avro\n",
+        registry.url()
+    );
+    let Some((rows, printed)) = rows_of("header", &registry, &lines) else {
+        return;
+    };
+    assert_eq!(rows, printed);
+    let asked = registry.requests();
+    let by_guid = asked
+        .iter()
+        .filter(|request| request.path.get(1).is_some_and(|p| p == "guids"));
+    assert_eq!(by_guid.count(), 1);
+}
+
+#[test]
+fn rows_are_what_python_framed_as_single_objects() {
+    let lines = "schema.files: { named: ./named.avsc }
+deserializer.value: { plugin: avro, options: { framing: single-object } }
+";
+    let Some((rows, printed)) = rows_of("single-object", &Registry::start(), lines) else {
+        return;
+    };
+    assert_eq!(rows, printed);
 }
 
 /// Python prints logical types as the numbers on the wire, decimals as text and bytes in

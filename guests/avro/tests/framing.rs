@@ -91,7 +91,10 @@ fn errors(decoded: &Decoded) -> Vec<(u32, &str)> {
         .collect()
 }
 
-fn decode(batch: &Batch<'_>, framing: &Framing) -> (Vec<(u32, Json)>, Vec<(u32, String)>) {
+/// Rows and reasons, each with the number of its message.
+type Outcome = (Vec<(u32, Json)>, Vec<(u32, String)>);
+
+fn decode(batch: &Batch<'_>, framing: &Framing) -> Outcome {
     let mut decoder = Decoder::default();
     let decoded = decoder
         .decode_framed(batch, framing, &ByKey::default())

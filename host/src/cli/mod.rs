@@ -44,7 +44,7 @@ Exit codes:
 
 Environment:
   WEIR_LOG        what to log: error, warn (the default), info, debug, or weir=debug,kafka=info
-  WEIR_CACHE_DIR  where compiled plug-ins are kept, in place of the user's cache directory";
+  WEIR_CACHE_DIR  where compiled plug-ins and schemas are kept, in place of the user's cache directory";
 
 /// Kafka topics through sandboxed WebAssembly plug-ins, to rows, files and topics.
 #[derive(Parser)]

@@ -82,7 +82,12 @@ impl Asking<'_> {
             Error::Io(error)
                 if url.starts_with("https:") && error.kind() == ErrorKind::InvalidData =>
             {
-                SchemaError::Refused(format!("{url}: {error}"))
+                let error = error.to_string();
+                let advice = match error.contains("CertificateRequired") {
+                    true => ": set `schema.registry.ssl.certificate.location` and `.key.location`",
+                    false => "",
+                };
+                SchemaError::Refused(format!("{url}: {error}{advice}"))
             }
             error @ (Error::Rustls(_)
             | Error::Tls(_)
