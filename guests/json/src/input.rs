@@ -91,8 +91,13 @@ impl<'a> Input<'a> {
     /// The next byte that is not white space, which is not taken.
     #[inline(always)]
     pub(crate) fn token(&mut self) -> Option<u8> {
-        match self.bytes.get(self.at) {
-            Some(byte) if *byte > b' ' => Some(*byte),
+        match self.bytes.get(self.at..) {
+            Some([byte, ..]) if *byte > b' ' => Some(*byte),
+            // What Python's `json` puts behind commas and colons.
+            Some([b' ', byte, ..]) if *byte > b' ' => {
+                self.at += 1;
+                Some(*byte)
+            }
             _ => self.token_after_space(),
         }
     }
@@ -429,7 +434,7 @@ mod tests {
             ),
             (
                 "-Infinity",
-                "byte 0: expected a JSON value, found `Infinity`, which is not JSON",
+                "byte 1: expected a digit, found `Infinity`, which is not JSON",
             ),
             ("truE", "byte 0: expected a JSON value, found 't'"),
             (

@@ -30,6 +30,8 @@ mod base64;
 mod declared;
 mod decoder;
 mod fault;
+#[cfg(feature = "fixtures")]
+pub mod fixtures;
 mod group;
 mod input;
 mod number;

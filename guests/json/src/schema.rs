@@ -8,7 +8,7 @@ mod documents;
 mod facets;
 mod walk;
 
-pub(crate) use documents::Documents;
+pub(crate) use documents::{Documents, Draft};
 
 use crate::types::Type;
 

@@ -1,10 +1,10 @@
 //! Validation against a JSON Schema, where it is asked for. This is the only place where a
 //! message becomes a tree of values.
 
-use boon::{Compiler, Draft, ErrorKind, SchemaIndex, Schemas, UrlLoader, ValidationError};
+use boon::{Compiler, ErrorKind, SchemaIndex, Schemas, UrlLoader, ValidationError};
 use serde_json::Value;
 
-use crate::schema::{Documents, SchemaError};
+use crate::schema::{Documents, Draft, SchemaError};
 
 /// What is done about messages that are not valid.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize)]
@@ -37,7 +37,13 @@ impl UrlLoader for NothingElse {
 impl Validator {
     pub(crate) fn new(documents: &Documents) -> Result<Self, SchemaError> {
         let mut compiler = Compiler::new();
-        compiler.set_default_draft(Draft::V7);
+        compiler.set_default_draft(match documents.draft() {
+            Draft::V4 => boon::Draft::V4,
+            Draft::V6 => boon::Draft::V6,
+            Draft::V7 => boon::Draft::V7,
+            Draft::V2019 => boon::Draft::V2019_09,
+            Draft::V2020 => boon::Draft::V2020_12,
+        });
         compiler.use_loader(Box::new(NothingElse));
         let invalid = |error: boon::CompileError| SchemaError::Validator(format!("{error:#}"));
         for (url, document) in documents.by_url() {

@@ -4,6 +4,7 @@
 pub mod consume;
 pub mod crossing;
 pub mod decode;
+pub mod json;
 mod timing;
 
 /// One measured way of doing something.

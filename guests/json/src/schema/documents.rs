@@ -22,10 +22,10 @@ pub(crate) enum Draft {
 }
 
 impl Draft {
-    /// Without `$schema`, draft 7, as for Confluent's serializers.
-    fn of(document: &Value) -> Self {
+    /// What the document's `$schema` says.
+    fn of(document: &Value, otherwise: Self) -> Self {
         match document.get("$schema").and_then(Value::as_str) {
-            None => Self::V7,
+            None => otherwise,
             Some(uri) if uri.contains("draft-04") => Self::V4,
             Some(uri) if uri.contains("draft-06") => Self::V6,
             Some(uri) if uri.contains("draft-07") => Self::V7,
@@ -68,7 +68,12 @@ impl Documents {
                 .join(name)
                 .map_err(|error| SchemaError::Url(name.to_owned(), error))?;
             bases.push(url.clone());
-            let draft = Draft::of(&value);
+            // What it refers to is as it is itself; that is draft 7, as for Confluent's
+            // serializers.
+            let root = texts
+                .first()
+                .map_or(Draft::V7, |root: &Document| root.draft);
+            let draft = Draft::of(&value, root);
             if let Some(id) = id_of(&value, draft)
                 && let Ok(id) = url.join(id)
             {
@@ -80,10 +85,15 @@ impl Documents {
         let names =
             std::iter::once("root").chain(schema.references.iter().map(|it| it.name.as_str()));
         for (number, name) in names.enumerate() {
-            for base in &bases {
-                if let Ok(url) = base.join(name) {
-                    urls.entry(without_fragment(&url)).or_insert(number);
-                }
+            // A name that is absolute is the same everywhere.
+            let absolute = Url::parse(name).ok();
+            let bases = if absolute.is_some() {
+                &bases[..1]
+            } else {
+                &bases[..]
+            };
+            for url in bases.iter().filter_map(|base| base.join(name).ok()) {
+                urls.entry(without_fragment(&url)).or_insert(number);
             }
         }
         Ok(Self { texts, urls })
@@ -92,6 +102,11 @@ impl Documents {
     /// The URL of the schema itself.
     pub(crate) fn root_url(&self) -> &str {
         self.texts[0].url.as_str()
+    }
+
+    /// The draft of the schema itself.
+    pub(crate) fn draft(&self) -> Draft {
+        self.texts[0].draft
     }
 
     /// Each document, to be had by its URLs.

@@ -39,11 +39,15 @@ impl<'a> Facets<'a> {
         }
         let reference = place.schema.get("$ref").and_then(Value::as_str);
         let target = match reference {
-            Some(reference) => Some(
-                index
-                    .find(&place, reference)
-                    .ok_or_else(|| SchemaError::Undefined(reference.to_owned()))?,
-            ),
+            // A schema of schemas: any of the drafts' own.
+            Some(reference) if is_meta(reference) => {
+                self.all.push(place.emptied());
+                return Ok(());
+            }
+            Some(reference) => {
+                let undefined = || SchemaError::Undefined(reference.to_owned());
+                Some(index.find(&place, reference).ok_or_else(undefined)?)
+            }
             None => None,
         };
         if target.is_none() || place.has_siblings_of_references() {
@@ -105,4 +109,10 @@ impl<'a> Facets<'a> {
             .iter()
             .any(|place| *place.schema == Value::Bool(false))
     }
+}
+
+fn is_meta(reference: &str) -> bool {
+    let secure = reference.strip_prefix("https://");
+    let path = secure.or_else(|| reference.strip_prefix("http://"));
+    path.is_some_and(|path| path.starts_with("json-schema.org/"))
 }

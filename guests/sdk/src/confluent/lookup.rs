@@ -13,9 +13,9 @@ pub trait SchemaLookup {
     /// The latest schema of a subject.
     ///
     /// # Errors
-    /// As the WIT interface `schemas` has them; a source that knows no subjects has none.
+    /// As the WIT interface `schemas` has them; a lookup that has no subjects finds none.
     fn latest(&self, subject: &str) -> Result<schemas::Schema, schemas::SchemaError> {
-        let why = format!("this source of schemas has no subjects, such as `{subject}`");
+        let why = format!("there is no subject `{subject}`");
         Err(schemas::SchemaError::NotFound(why))
     }
 }
