@@ -31,14 +31,19 @@ impl Scratch {
         }
     }
 
-    /// A number that no object had before.
+    /// Gets ready for a message, in which there are fewer objects than bytes.
     #[inline(always)]
-    fn next_object(&mut self) -> u32 {
-        if self.objects == u32::MAX {
+    fn begin(&mut self) {
+        if self.objects > u32::MAX / 2 {
             self.seen.fill(0);
             self.objects = 0;
         }
-        self.objects += 1;
+    }
+
+    /// A number that no object had before.
+    #[inline(always)]
+    fn next_object(&mut self) -> u32 {
+        self.objects = self.objects.wrapping_add(1);
         self.objects
     }
 }
@@ -53,6 +58,7 @@ pub(crate) struct Reader<'a> {
 impl Reader<'_> {
     /// Reads a whole message as row `row`. After a fault the columns hold a part of it.
     pub(crate) fn row(&mut self, mut input: Input<'_>, row: usize) -> Read<()> {
+        self.scratch.begin();
         if self.plan.single {
             let (op, nullable) = (self.plan.ops[0], self.plan.layout.fields[0].nullable);
             self.value(&mut input, op, 0, nullable, row)?;

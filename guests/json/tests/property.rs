@@ -182,7 +182,7 @@ fn write<const VARIED: bool>(random: &mut Random, value: &Value, out: &mut Strin
         Value::Number(number) if VARIED && number.is_i64() && random.below(8) == 0 => {
             out.push_str(&format!(
                 "{number}{}",
-                [".0", "e0", "0e-1", ".00E+0"][random.below(4)]
+                [".0", "e0", "e+0", ".00E+0"][random.below(4)]
             ));
         }
         other => out.push_str(&other.to_string()),
@@ -294,7 +294,14 @@ struct Case {
 
 fn case<const VARIED: bool>(seed: u64, count: usize) -> Case {
     let mut random = Random(seed);
-    let columns = fields(&mut random, 3);
+    let mut columns = fields(&mut random, 3);
+    if !VARIED {
+        // Damaged, a decimal may become one that serde_json rounds.
+        let text = Value::from(columns)
+            .to_string()
+            .replace("decimal(20,3)", "float64");
+        columns = serde_json::from_str(&text).unwrap();
+    }
     let values: Vec<Value> = (0..count).map(|_| object(&mut random, &columns)).collect();
     let texts = values.iter().map(|value| {
         let mut text = String::new();
@@ -390,10 +397,10 @@ fn damage_stays_with_its_message() {
     }
 }
 
-/// The same, but for floats, which may be off by a share: serde_json reads some one place off.
-/// JSON text has 1.0 where the oracle has 1.
+/// The same, but for floats, which may be off by this share: serde_json reads some one place
+/// off, always those in JSON text, which it also reads here.
 fn near(found: &Value, expected: &Value, by: f64) -> bool {
-    let close = |a: f64, b: f64| a == b || (a - b).abs() <= a.abs() * by;
+    let close = |a: f64, b: f64, by: f64| a == b || (a - b).abs() <= a.abs() * by;
     match (found, expected) {
         (Value::Array(found), Value::Array(expected)) => {
             let mut both = found.iter().zip(expected);
@@ -402,7 +409,7 @@ fn near(found: &Value, expected: &Value, by: f64) -> bool {
         (Value::Object(found), Value::Object(expected)) => {
             let bits = |value: &Map<String, Value>| value.get("float").and_then(Value::as_u64);
             if let (Some(found), Some(expected)) = (bits(found), bits(expected)) {
-                return close(f64::from_bits(found), f64::from_bits(expected));
+                return close(f64::from_bits(found), f64::from_bits(expected), by);
             }
             let mut all = found
                 .iter()
@@ -411,11 +418,11 @@ fn near(found: &Value, expected: &Value, by: f64) -> bool {
                 && all.all(|(a, b)| a.zip(b).is_some_and(|(a, b)| near(a, b, by)))
         }
         (Value::Number(found), Value::Number(expected)) => {
-            close(found.as_f64().unwrap(), expected.as_f64().unwrap())
+            close(found.as_f64().unwrap(), expected.as_f64().unwrap(), 1e-15)
         }
         (Value::String(found), Value::String(expected)) => {
             let numbers = found.parse().ok().zip(expected.parse().ok());
-            found == expected || numbers.is_some_and(|(a, b)| close(a, b))
+            found == expected || numbers.is_some_and(|(a, b)| close(a, b, by))
         }
         (found, expected) => found == expected,
     }

@@ -10,6 +10,8 @@ use super::SchemaError;
 
 /// What relative references are relative to where no schema says.
 const BASE: &str = "json-schema:///";
+/// The name of the schema itself, as no reference has it.
+const ROOT: &str = "__schema__";
 
 /// The rules by which a document is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -59,9 +61,9 @@ impl Documents {
             .references
             .iter()
             .map(|it| (it.name.as_str(), it.text.as_str()));
-        for (name, text) in std::iter::once(("root", schema.text.as_str())).chain(references) {
+        for (name, text) in std::iter::once((ROOT, schema.text.as_str())).chain(references) {
             let value: Value = serde_json::from_str(text).map_err(|error| match name {
-                "root" => SchemaError::Json(error),
+                ROOT => SchemaError::Json(error),
                 name => SchemaError::Reference(name.to_owned(), error),
             })?;
             let url = base
@@ -83,7 +85,7 @@ impl Documents {
             texts.push(Document { url, draft, value });
         }
         let names =
-            std::iter::once("root").chain(schema.references.iter().map(|it| it.name.as_str()));
+            std::iter::once(ROOT).chain(schema.references.iter().map(|it| it.name.as_str()));
         for (number, name) in names.enumerate() {
             // A name that is absolute is the same everywhere.
             let absolute = Url::parse(name).ok();
