@@ -10,7 +10,10 @@ const PAGE: &str = include_str!("../../../docs/formats/json.md");
 
 /// The lines of the table with this head: the codes in the first cell and in the second.
 fn table(head: &str) -> Vec<(Vec<&str>, Vec<&str>)> {
-    let lines = PAGE.lines().skip_while(|line| !line.starts_with(head)).skip(2);
+    let lines = PAGE
+        .lines()
+        .skip_while(|line| !line.starts_with(head))
+        .skip(2);
     let lines = lines.take_while(|line| line.starts_with('|'));
     let codes = |cell: &'static str| cell.split('`').skip(1).step_by(2).collect::<Vec<_>>();
     lines
@@ -25,13 +28,21 @@ fn table(head: &str) -> Vec<(Vec<&str>, Vec<&str>)> {
 fn columns(options: &Value) -> String {
     let lines = outline(&decoder(options));
     let below: Vec<&str> = lines.iter().map(|line| line.trim()).collect();
-    below.join(" ").replace('?', "").strip_prefix("v: ").unwrap().to_owned()
+    below
+        .join(" ")
+        .replace('?', "")
+        .strip_prefix("v: ")
+        .unwrap()
+        .to_owned()
 }
 
 #[test]
 fn declared_columns_are_as_the_table_says() {
     let table = table("| type | Arrow");
-    assert_eq!(table.iter().map(|(types, _)| types.len()).sum::<usize>(), 27);
+    assert_eq!(
+        table.iter().map(|(types, _)| types.len()).sum::<usize>(),
+        27
+    );
     for (types, formats) in table {
         assert_eq!(types.len(), formats.len());
         for (ty, format) in types.iter().zip(formats) {
@@ -54,7 +65,10 @@ fn schemas_are_as_the_table_says() {
 
 #[test]
 fn options_are_those_of_the_table() {
-    let names: Vec<&str> = table("| option | values").iter().map(|(names, _)| names[0]).collect();
+    let names: Vec<&str> = table("| option | values")
+        .iter()
+        .map(|(names, _)| names[0])
+        .collect();
     let schema: Value = serde_json::from_str(include_str!("../src/options.schema.json")).unwrap();
     let known: Vec<&String> = schema["properties"].as_object().unwrap().keys().collect();
     assert_eq!(names, known);
