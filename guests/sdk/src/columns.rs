@@ -12,7 +12,7 @@ mod layout;
 mod rows;
 mod symbol;
 
-pub use column::{Column, ColumnFull, SHORT, Shape, Storage, push_absent};
+pub use column::{Column, ColumnFull, SHORT, Shape, Storage, push_absent, truncate};
 pub use layout::{Layout, LayoutError, MAX_DEPTH, MAX_FIELDS};
 pub use rows::{Columns, Rows};
 pub use symbol::Symbol;

@@ -5,7 +5,9 @@ use indicatif::MultiProgress;
 use serde_json::json;
 
 use super::{CliError, log, show, wiring};
-use crate::bench::{Measurement, consume, crossing, decode, event_time, profiles};
+use crate::bench::{
+    Measurement, consume, crossing, decode, event_time, json as decode_json, profiles,
+};
 
 #[derive(Args)]
 pub(super) struct BenchArgs {
@@ -24,7 +26,7 @@ pub(super) struct BenchArgs {
 enum What {
     /// Handing messages to a component: columns against a list of records
     Crossing,
-    /// Avro to columns: the component against native decoders
+    /// Avro and JSON to columns: the components against native decoders
     Decode,
     /// A topic to decoded rows, against a bare consumer loop
     Consume,
@@ -50,6 +52,10 @@ pub(super) fn bench(args: &BenchArgs) -> Result<(), CliError> {
     }
     if chosen(What::Decode) {
         print(&decode::run(&engine).map_err(CliError::failed)?, args.json);
+        print(
+            &decode_json::run(&engine).map_err(CliError::failed)?,
+            args.json,
+        );
     }
     if chosen(What::EventTime) {
         print(&event_time::run().map_err(CliError::failed)?, args.json);

@@ -48,6 +48,7 @@ pub enum PluginRole {
 pub const BUILT_IN: &[(&str, PluginRole)] = &[
     ("avro", PluginRole::Deserializer),
     ("drop-by-header", PluginRole::ConsumerInterceptor),
+    ("json", PluginRole::Deserializer),
 ];
 
 /// What an instance of a plug-in may use.

@@ -6,8 +6,9 @@ use std::sync::Arc;
 use arrow::array::{Array, ArrayData, ArrayRef, AsArray, MapArray, make_array};
 use arrow::buffer::Buffer;
 use arrow::datatypes::{
-    DataType, Decimal128Type, Decimal256Type, Field, Fields, Float32Type, Float64Type, Int32Type,
-    Int64Type, IntervalMonthDayNanoType, IntervalUnit, TimeUnit,
+    DataType, Decimal128Type, Decimal256Type, Field, Fields, Float32Type, Float64Type, Int8Type,
+    Int16Type, Int32Type, Int64Type, IntervalMonthDayNanoType, IntervalUnit, TimeUnit, UInt8Type,
+    UInt16Type, UInt32Type, UInt64Type,
 };
 use serde_json::{Map, Value, json};
 use weir_guest::rows::{self, RowGroup};
@@ -48,18 +49,27 @@ fn field(fields: &[rows::Field], at: &mut usize) -> Field {
     let data_type = match this.format.as_str() {
         "n" => DataType::Null,
         "b" => DataType::Boolean,
+        "c" => DataType::Int8,
+        "s" => DataType::Int16,
         "i" => DataType::Int32,
         "l" => DataType::Int64,
+        "C" => DataType::UInt8,
+        "S" => DataType::UInt16,
+        "I" => DataType::UInt32,
+        "L" => DataType::UInt64,
         "f" => DataType::Float32,
         "g" => DataType::Float64,
         "z" => DataType::Binary,
         "u" => DataType::Utf8,
         "tdD" => DataType::Date32,
+        "tts" => DataType::Time32(TimeUnit::Second),
         "ttm" => DataType::Time32(TimeUnit::Millisecond),
         "ttu" => DataType::Time64(TimeUnit::Microsecond),
+        "ttn" => DataType::Time64(TimeUnit::Nanosecond),
         "tsm:" => DataType::Timestamp(TimeUnit::Millisecond, None),
         "tsu:" => DataType::Timestamp(TimeUnit::Microsecond, None),
         "tsn:" => DataType::Timestamp(TimeUnit::Nanosecond, None),
+        "tss:UTC" => DataType::Timestamp(TimeUnit::Second, Some("UTC".into())),
         "tsm:UTC" => DataType::Timestamp(TimeUnit::Millisecond, Some("UTC".into())),
         "tsu:UTC" => DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),
         "tsn:UTC" => DataType::Timestamp(TimeUnit::Nanosecond, Some("UTC".into())),
@@ -135,6 +145,12 @@ fn value(field: &Field, array: &ArrayRef, row: usize) -> Value {
     match array.data_type() {
         DataType::Null => Value::Null,
         DataType::Boolean => array.as_boolean().value(row).into(),
+        DataType::Int8 => array.as_primitive::<Int8Type>().value(row).into(),
+        DataType::Int16 => array.as_primitive::<Int16Type>().value(row).into(),
+        DataType::UInt8 => array.as_primitive::<UInt8Type>().value(row).into(),
+        DataType::UInt16 => array.as_primitive::<UInt16Type>().value(row).into(),
+        DataType::UInt32 => array.as_primitive::<UInt32Type>().value(row).into(),
+        DataType::UInt64 => array.as_primitive::<UInt64Type>().value(row).into(),
         DataType::Int32 => array.as_primitive::<Int32Type>().value(row).into(),
         DataType::Int64 => array.as_primitive::<Int64Type>().value(row).into(),
         DataType::Float32 => float(array.as_primitive::<Float32Type>().value(row).into()),

@@ -239,7 +239,10 @@ fn push_absent_children(shapes: &[Shape], columns: &mut [Column], index: u32) {
 }
 
 /// Takes back all but the first `rows` values of column `index` and those below it.
-pub(super) fn truncate(shapes: &[Shape], columns: &mut [Column], index: u32, rows: usize) {
+///
+/// # Panics
+/// If there is no such column.
+pub fn truncate(shapes: &[Shape], columns: &mut [Column], index: u32, rows: usize) {
     let shape = shapes[index as usize];
     let column = &mut columns[index as usize];
     if shape.nullable {
