@@ -13,8 +13,10 @@ mod decoder;
 mod framing;
 mod lookup;
 mod messages;
+mod one_schema;
 
 pub use decoder::{Compiled, Decoder, Format, MAX_SCHEMAS};
 pub use framing::{FramingError, PREFIX, prefix_of, schema_id};
 pub use lookup::{HostSchemas, SchemaLookup};
 pub use messages::{Messages, ShapeError};
+pub use one_schema::{OneSchema, SchemaName};

@@ -7,7 +7,7 @@ use arrow::array::{Array, ArrayData, ArrayRef, AsArray, MapArray, make_array};
 use arrow::buffer::Buffer;
 use arrow::datatypes::{
     DataType, Decimal128Type, Decimal256Type, Field, Fields, Float32Type, Float64Type, Int32Type,
-    Int64Type, IntervalMonthDayNanoType, IntervalUnit, TimeUnit,
+    Int64Type, IntervalMonthDayNanoType, IntervalUnit, TimeUnit, UInt32Type, UInt64Type,
 };
 use serde_json::{Map, Value, json};
 use weir_guest::rows::{self, RowGroup};
@@ -50,6 +50,8 @@ fn field(fields: &[rows::Field], at: &mut usize) -> Field {
         "b" => DataType::Boolean,
         "i" => DataType::Int32,
         "l" => DataType::Int64,
+        "I" => DataType::UInt32,
+        "L" => DataType::UInt64,
         "f" => DataType::Float32,
         "g" => DataType::Float64,
         "z" => DataType::Binary,
@@ -63,6 +65,8 @@ fn field(fields: &[rows::Field], at: &mut usize) -> Field {
         "tsm:UTC" => DataType::Timestamp(TimeUnit::Millisecond, Some("UTC".into())),
         "tsu:UTC" => DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),
         "tsn:UTC" => DataType::Timestamp(TimeUnit::Nanosecond, Some("UTC".into())),
+        "tDn" => DataType::Duration(TimeUnit::Nanosecond),
+        "tDu" => DataType::Duration(TimeUnit::Microsecond),
         "tin" => DataType::Interval(IntervalUnit::MonthDayNano),
         "+s" => DataType::Struct(Fields::from(children)),
         "+l" => DataType::List(child()),
@@ -137,6 +141,8 @@ fn value(field: &Field, array: &ArrayRef, row: usize) -> Value {
         DataType::Boolean => array.as_boolean().value(row).into(),
         DataType::Int32 => array.as_primitive::<Int32Type>().value(row).into(),
         DataType::Int64 => array.as_primitive::<Int64Type>().value(row).into(),
+        DataType::UInt32 => array.as_primitive::<UInt32Type>().value(row).into(),
+        DataType::UInt64 => array.as_primitive::<UInt64Type>().value(row).into(),
         DataType::Float32 => float(array.as_primitive::<Float32Type>().value(row).into()),
         DataType::Float64 => float(array.as_primitive::<Float64Type>().value(row)),
         DataType::Utf8 if is_json => {
@@ -149,7 +155,7 @@ fn value(field: &Field, array: &ArrayRef, row: usize) -> Value {
             let data = array.to_data();
             data.buffers()[0].typed_data::<i32>()[row].into()
         }
-        DataType::Time64(_) | DataType::Timestamp(..) => {
+        DataType::Time64(_) | DataType::Timestamp(..) | DataType::Duration(_) => {
             let data = array.to_data();
             data.buffers()[0].typed_data::<i64>()[row].into()
         }
@@ -190,7 +196,10 @@ fn map(array: &MapArray, row: usize) -> Value {
         panic!()
     };
     let columns = entries.as_struct().columns();
-    let key = |row| columns[0].as_string::<i32>().value(row).to_owned();
+    let key = |row| match value(&fields[0], &columns[0], row) {
+        Value::String(key) => key,
+        key => key.to_string(),
+    };
     let entries = (0..entries.len()).map(|row| (key(row), value(&fields[1], &columns[1], row)));
     // A key that is there twice keeps its last value, as in apache-avro's hash map.
     let entries: BTreeMap<String, Value> = entries.collect();

@@ -9,6 +9,15 @@ pub trait SchemaLookup {
     /// # Errors
     /// As the WIT interface `schemas` has them.
     fn by_id(&self, id: u32) -> Result<schemas::Schema, schemas::SchemaError>;
+
+    /// The latest schema of a subject.
+    ///
+    /// # Errors
+    /// As the WIT interface `schemas` has them; a lookup that has no subjects finds none.
+    fn latest(&self, subject: &str) -> Result<schemas::Schema, schemas::SchemaError> {
+        let why = format!("there is no subject `{subject}`");
+        Err(schemas::SchemaError::NotFound(why))
+    }
 }
 
 /// Asks the host.
@@ -18,6 +27,10 @@ pub struct HostSchemas;
 impl SchemaLookup for HostSchemas {
     fn by_id(&self, id: u32) -> Result<schemas::Schema, schemas::SchemaError> {
         schemas::by_id(id)
+    }
+
+    fn latest(&self, subject: &str) -> Result<schemas::Schema, schemas::SchemaError> {
+        schemas::latest(subject)
     }
 }
 
