@@ -118,7 +118,7 @@ fn nested(message: &DynamicMessage, open: &mut Vec<String>) -> Option<Json> {
         }
         "google.protobuf.Value" if message.encoded_len() == 0 => return Some(Json::Null),
         "google.protobuf.Struct" | "google.protobuf.Value" | "google.protobuf.ListValue" => {
-            return serde_json::to_value(message).ok();
+            return as_text(message);
         }
         name if name.starts_with("google.protobuf.") && name.ends_with("Value") => {
             let field = descriptor.get_field(1).unwrap();
@@ -126,7 +126,7 @@ fn nested(message: &DynamicMessage, open: &mut Vec<String>) -> Option<Json> {
             return value(&field, &field.kind(), &wrapped, open);
         }
         name if open.iter().any(|open| open == name) => {
-            return serde_json::to_value(message).ok();
+            return as_text(message);
         }
         _ => {}
     }
@@ -134,4 +134,10 @@ fn nested(message: &DynamicMessage, open: &mut Vec<String>) -> Option<Json> {
     let columns = columns(message, open);
     open.pop();
     columns
+}
+
+/// Through text: as a value, a float has the digits of a double.
+fn as_text(message: &DynamicMessage) -> Option<Json> {
+    let text = serde_json::to_vec(message).ok()?;
+    serde_json::from_slice(&text).ok()
 }
