@@ -121,16 +121,11 @@ fn damage_stays_with_its_message() {
             }
         }
         for (message, reason) in errors(&decoded) {
-            if !is_as_others(&text) {
-                assert_eq!(message % 2, 0, "{seed} {message} {reason}: {text}");
-                continue;
-            }
             let expected = &expected[message as usize];
-            assert_eq!(
-                *expected, None,
-                "{seed} {message} {reason}: {text} {:02x?}",
-                messages[message as usize]
-            );
+            // One that is not damaged may have a time that does not fit.
+            if message % 2 == 1 || is_as_others(&text) {
+                assert_eq!(*expected, None, "{seed} {message} {reason}: {text}");
+            }
         }
     }
     assert!(compared > 10_000, "{compared}");
