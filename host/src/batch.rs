@@ -43,10 +43,32 @@ pub struct MessageBatch {
     pub timestamps: Arc<Vec<i64>>,
     /// What the timestamps mean.
     pub timestamp_type: TimestampType,
+    /// The epoch of the leader that took the messages (KIP-320), the same for all of them;
+    /// `None` where the broker does not say.
+    pub leader_epoch: Option<i32>,
     /// Keys; a null key is absent.
     pub keys: NullableColumn,
     /// Values; a null value is a tombstone.
     pub values: NullableColumn,
+    /// Headers; `None` when no message has any.
+    pub headers: Option<Headers>,
+}
+
+/// What messages of one batch have beside their values, as columns that are shared with it.
+#[derive(Clone, Debug)]
+pub struct Envelopes {
+    /// Where the messages came from.
+    pub source: TopicPartition,
+    /// Offset of each message; strictly increasing.
+    pub offsets: Arc<Vec<i64>>,
+    /// Timestamp of each message, in ms since the epoch; -1 for none.
+    pub timestamps: Arc<Vec<i64>>,
+    /// What the timestamps mean.
+    pub timestamp_type: TimestampType,
+    /// As in [`MessageBatch::leader_epoch`].
+    pub leader_epoch: Option<i32>,
+    /// Keys; a null key is absent.
+    pub keys: NullableColumn,
     /// Headers; `None` when no message has any.
     pub headers: Option<Headers>,
 }
@@ -84,6 +106,20 @@ pub struct Headers {
 }
 
 impl MessageBatch {
+    /// All but the values. No bytes are copied.
+    #[must_use]
+    pub fn envelopes(&self) -> Envelopes {
+        Envelopes {
+            source: self.source.clone(),
+            offsets: Arc::clone(&self.offsets),
+            timestamps: Arc::clone(&self.timestamps),
+            timestamp_type: self.timestamp_type,
+            leader_epoch: self.leader_epoch,
+            keys: self.keys.clone(),
+            headers: self.headers.clone(),
+        }
+    }
+
     /// Number of messages.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -126,6 +162,7 @@ impl MessageBatch {
     pub fn select(&self, rows: &[u32]) -> MessageBatch {
         let mut selected = BatchBuilder::new(self.source.clone(), Capacity::default());
         selected.timestamp_type = self.timestamp_type;
+        selected.leader_epoch = self.leader_epoch;
         for row in rows.iter().map(|&row| row as usize) {
             let fits = selected.push(
                 self.offsets[row],
@@ -135,8 +172,8 @@ impl MessageBatch {
             );
             debug_assert!(fits, "a part of a batch is not larger than the batch");
             if let Some(headers) = &self.headers {
-                for header in headers.of(row) {
-                    selected.push_header(headers.names.get(header), headers.values.get(header));
+                for (name, value) in headers.each(row) {
+                    selected.push_header(name, value);
                 }
             }
         }
@@ -183,6 +220,15 @@ impl Headers {
     pub fn of(&self, row: usize) -> std::ops::Range<usize> {
         self.row_offsets[row] as usize..self.row_offsets[row + 1] as usize
     }
+
+    /// Name and value of each header of message `row`, in Kafka's order.
+    ///
+    /// # Panics
+    /// If there is no such message.
+    pub fn each(&self, row: usize) -> impl Iterator<Item = (&[u8], Option<&[u8]>)> {
+        self.of(row)
+            .map(|at| (self.names.get(at), self.values.get(at)))
+    }
 }
 
 /// How much a [`BatchBuilder`] makes room for at first: what the last batch needed.
@@ -201,6 +247,8 @@ pub struct BatchBuilder {
     source: TopicPartition,
     /// What the timestamps mean.
     pub timestamp_type: TimestampType,
+    /// The epoch of the leader that took all of the messages.
+    pub leader_epoch: Option<i32>,
     offsets: Vec<i64>,
     timestamps: Vec<i64>,
     keys: ColumnBuilder,
@@ -218,6 +266,7 @@ impl BatchBuilder {
         BatchBuilder {
             source,
             timestamp_type: TimestampType::NotAvailable,
+            leader_epoch: None,
             offsets: Vec::with_capacity(capacity.rows),
             timestamps: Vec::with_capacity(capacity.rows),
             keys: ColumnBuilder::new(capacity.rows, capacity.key_bytes),
@@ -325,6 +374,7 @@ impl BatchBuilder {
             offsets: Arc::new(self.offsets),
             timestamps: Arc::new(self.timestamps),
             timestamp_type: self.timestamp_type,
+            leader_epoch: self.leader_epoch,
             keys: self.keys.finish(),
             values: self.values.finish(),
             headers,

@@ -23,7 +23,7 @@ use crate::config::{PipelineConfig, RateLimit, Tolerance};
 use crate::kafka::{Links, SourceError, run_source};
 use crate::plugin::{ConsumerInterceptor, Deserializer, Limits, OpenError, Plugin};
 use crate::progress::Progress;
-use crate::rows::Rows;
+use crate::rows::{MetadataColumns, MetadataError, Rows};
 use crate::schemas::SchemaSource;
 use crate::sink::{Sink, SinkError};
 use crate::stop::Stop;
@@ -85,6 +85,9 @@ pub enum PipelineError {
         /// What is wrong with it.
         reason: String,
     },
+    /// A column of metadata cannot be there.
+    #[error(transparent)]
+    Metadata(#[from] MetadataError),
     /// A thread panicked: a bug in weir.
     #[error("the {0} thread panicked: this is a bug in weir, please report it")]
     Panicked(&'static str),
@@ -151,7 +154,8 @@ pub fn start(config: &PipelineConfig, parts: Parts) -> Result<Running, PipelineE
     let failure = Failure::default();
     let mut stages = Vec::with_capacity(parts.workers);
     for _ in 0..parts.workers.max(1) {
-        stages.push(open(&parts.plugins, &parts.schemas)?);
+        let metadata = MetadataColumns::new(&config.source.metadata_columns);
+        stages.push(open(&parts.plugins, &parts.schemas, metadata)?);
     }
 
     let (delivered_in, delivered) = crossbeam_channel::unbounded();
@@ -203,7 +207,11 @@ pub fn start(config: &PipelineConfig, parts: Parts) -> Result<Running, PipelineE
     })
 }
 
-fn open(plugins: &Plugins, schemas: &Arc<dyn SchemaSource>) -> Result<worker::Stages, OpenError> {
+fn open(
+    plugins: &Plugins,
+    schemas: &Arc<dyn SchemaSource>,
+    metadata: MetadataColumns,
+) -> Result<worker::Stages, OpenError> {
     let interceptors = plugins
         .interceptors
         .iter()
@@ -216,6 +224,7 @@ fn open(plugins: &Plugins, schemas: &Arc<dyn SchemaSource>) -> Result<worker::St
     Ok(worker::Stages {
         interceptors,
         deserializer,
+        metadata,
     })
 }
 

@@ -1,22 +1,74 @@
 //! Decoded rows of one batch, still tied to the messages they came from.
 
-use std::sync::Arc;
+mod metadata;
+mod path;
 
 use arrow::array::RecordBatch;
 
-use crate::batch::TopicPartition;
+use crate::batch::Envelopes;
+
+pub use metadata::{MetadataColumns, MetadataError};
+pub use path::ColumnPath;
 
 /// Rows of one schema that came from messages of one topic and partition.
-///
-/// Invariant: `offsets.len() == rows.num_rows()`, never decreasing.
 #[derive(Clone, Debug)]
 pub struct Rows {
-    /// Where the messages came from.
-    pub source: TopicPartition,
     /// The rows. Batches with equal schemas share one `SchemaRef`.
     pub rows: RecordBatch,
+    /// The messages that they came from; some may have no rows here.
+    pub messages: Envelopes,
+    /// Which of the messages each row came from.
+    pub origins: RowOrigins,
+}
+
+/// The message behind each row.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RowOrigins {
+    /// Row `i` came from message `i`.
+    Identity,
+    /// One for each row, never decreasing.
+    Messages(Vec<u32>),
+}
+
+impl Rows {
+    /// Number of rows.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.rows.num_rows()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The message that row `row` came from, counted in [`Rows::messages`].
+    ///
+    /// # Panics
+    /// If there is no such row.
+    #[must_use]
+    pub fn message(&self, row: usize) -> usize {
+        match &self.origins {
+            RowOrigins::Identity => row,
+            RowOrigins::Messages(messages) => messages[row] as usize,
+        }
+    }
+
+    /// The message of each row.
+    pub fn each_message(&self) -> impl ExactSizeIterator<Item = usize> + '_ {
+        (0..self.len()).map(|row| self.message(row))
+    }
+
     /// The Kafka offset of the message behind each row.
-    pub offsets: Arc<Vec<i64>>,
+    pub fn offsets(&self) -> impl ExactSizeIterator<Item = i64> + '_ {
+        self.each_message()
+            .map(|message| self.messages.offsets[message])
+    }
+
     /// The timestamp of the message behind each row, in ms since the epoch; -1 for none.
-    pub timestamps: Arc<Vec<i64>>,
+    pub fn timestamps(&self) -> impl ExactSizeIterator<Item = i64> + '_ {
+        self.each_message()
+            .map(|message| self.messages.timestamps[message])
+    }
 }

@@ -198,7 +198,7 @@ impl Sink for TimedSink {
         self.span
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
-            .add(rows.offsets.len());
+            .add(rows.len());
         Ok(())
     }
 

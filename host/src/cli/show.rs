@@ -54,7 +54,7 @@ pub(super) fn sink(sink: &SinkConfig) -> String {
         SinkConfig::File(file) => {
             format!("{} files in {}", file.format.as_str(), file.path.display())
         }
-        SinkConfig::Kafka(kafka) => format!("topic {}", kafka.topic),
+        SinkConfig::Kafka(kafka) => kafka.target(),
     }
 }
 

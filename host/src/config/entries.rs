@@ -242,6 +242,9 @@ pub(super) fn expected(key: &Key) -> String {
         Kind::Partitions => {
             "a map from topics to partitions, such as { orders: [0, 4-7] }".to_owned()
         }
+        Kind::Metadata => {
+            "a list such as [topic, offset], or a map such as { kafka_offset: offset }".to_owned()
+        }
         Kind::Url => "a URL such as http://localhost:8081".to_owned(),
         Kind::Path => "a path".to_owned(),
         Kind::Plugin => "a plug-in's name, or a path such as ./mine.wasm".to_owned(),

@@ -65,6 +65,8 @@ pub enum Kind {
     Offsets,
     /// A map from topics to lists of partitions.
     Partitions,
+    /// A list of what messages have beside their values, or a map from names of columns.
+    Metadata,
     /// An `http` or `https` URL.
     Url,
     /// A file or directory, relative to the folder of the pipeline file.

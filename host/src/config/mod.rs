@@ -25,6 +25,7 @@ mod error;
 mod key;
 mod keys;
 mod librdkafka;
+mod metadata;
 mod moment;
 mod nearest;
 mod offsets;
@@ -52,6 +53,7 @@ pub use delivery::{DeliveryGuarantee, Tolerance};
 pub use error::{ConfigError, ConfigErrors, Location, Problem};
 pub use key::{Key, Kind, Unit};
 pub use keys::{KEYS, SECTIONS, Section};
+pub use metadata::{Metadata, MetadataColumn};
 pub use moment::Moment;
 pub use offsets::PartitionOffsets;
 pub use plugin::{BUILT_IN, PluginConfig, PluginLimits, PluginRef, PluginRole};
@@ -60,12 +62,12 @@ pub use schemas::{RegistryConfig, SCHEMA_EXTENSIONS, SchemaFile, SchemaName, Sch
 pub use secret::Secret;
 pub use security::{HostNameCheck, SaslMechanism, SecurityProtocol};
 pub use sink::{
-    Acks, Codec, FileCompression, FileFormat, FileSinkConfig, KafkaSinkConfig, Partitioner,
-    Serializer, SinkConfig,
+    Acks, Codec, FileCompression, FileFormat, FileSinkConfig, FromInput, KafkaSinkConfig,
+    MessageKey, MessageTimestamp, Partitioner, Serializer, SinkConfig, Timestamp,
 };
 pub use source::{
     GroupProtocol, IsolationLevel, RateLimit, SourceConfig, Start, StartupMode, StopAt, StopMode,
-    TopicPattern, Topics,
+    TopicPattern, Topics, is_topic_name,
 };
 
 use error::Problem::{File as FileProblem, Unreadable};

@@ -2,6 +2,7 @@
 
 use super::key::{Key, Kind};
 use super::keys::{KEYS, SECTIONS};
+use super::metadata::Metadata;
 
 /// `docs/pipeline-file.md` as it should be.
 #[must_use]
@@ -100,6 +101,7 @@ pub fn takes(kind: Kind) -> String {
         Kind::List => "a list".into(),
         Kind::Moment => "ms since 1970, RFC 3339, or `-1h`".into(),
         Kind::Offsets | Kind::Partitions => "a map".into(),
+        Kind::Metadata => "a list or a map".into(),
         Kind::Pattern => "a regular expression".into(),
         Kind::Url => "a URL".into(),
         Kind::Path => "a path".into(),
@@ -179,6 +181,13 @@ fn one(key: &Key) -> serde_json::Value {
             { "enum": names }, { "type": ["string", "integer"] },
         ] }),
         Kind::List => serde_json::json!({ "type": ["array", "string"] }),
+        Kind::Metadata => {
+            let names = serde_json::json!({ "enum": Metadata::NAMES });
+            serde_json::json!({ "anyOf": [
+                { "type": "array", "items": names },
+                { "type": "object", "additionalProperties": names },
+            ] })
+        }
         Kind::Moment => serde_json::json!({ "type": ["integer", "string"] }),
         Kind::Offsets => serde_json::json!({ "type": ["object", "string"] }),
         Kind::Partitions | Kind::Options | Kind::Properties | Kind::Files => {

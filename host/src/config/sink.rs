@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::choice::choice;
 use super::client::{self, ClientProperties, Origin, Property};
 use super::error::Problem;
+use super::key::Key;
 use super::keys::{self, connection, kafka_sink};
 use super::reader::Reader;
 use super::security::{self, ConnectionKeys, is_security};
@@ -42,12 +43,73 @@ pub struct FileSinkConfig {
 /// A topic to write.
 #[derive(Clone, Debug)]
 pub struct KafkaSinkConfig {
-    /// Its name.
-    pub topic: String,
+    /// Its name; with `topic_field`, for rows where that is null. One of the two is there.
+    pub topic: Option<String>,
+    /// A column with the topic of each row.
+    pub topic_field: Option<String>,
+    /// Where keys come from.
+    pub key: MessageKey,
+    /// Whether the headers of the source's messages are passed on.
+    pub headers: bool,
+    /// Where timestamps come from.
+    pub timestamp: MessageTimestamp,
     /// How rows become the values of messages.
     pub serializer: Serializer,
     /// What librdkafka is told.
     pub client: ClientProperties,
+}
+
+impl KafkaSinkConfig {
+    /// Where it writes to, in words.
+    #[must_use]
+    pub fn target(&self) -> String {
+        match (&self.topic_field, &self.topic) {
+            (Some(field), _) => format!("the topics that column {field} names"),
+            (None, topic) => format!("topic {}", topic.as_deref().unwrap_or_default()),
+        }
+    }
+}
+
+/// The key of a produced message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum MessageKey {
+    /// That of the message that the row came from.
+    Input,
+    /// None.
+    None,
+    /// What is in this column.
+    Field(String),
+}
+
+/// The timestamp of a produced message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum MessageTimestamp {
+    /// That of the message that the row came from.
+    Input,
+    /// The time of producing.
+    Now,
+    /// What is in this column.
+    Field(String),
+}
+
+choice! {
+    /// Whether a part of the source's message is passed on.
+    pub enum FromInput {
+        /// It is.
+        Input = "input",
+        /// It is not.
+        None = "none",
+    }
+}
+
+choice! {
+    /// Whether the source's timestamps are passed on.
+    pub enum Timestamp {
+        /// They are.
+        Input = "input",
+        /// The time of producing takes their place.
+        Now = "now",
+    }
 }
 
 choice! {
@@ -236,6 +298,15 @@ fn kafka(
     if !same_cluster {
         servers(reader, &kafka_sink::BOOTSTRAP_SERVERS);
     }
+    let topic_field = column(reader, &kafka_sink::TOPIC_FIELD);
+    if reader.given(&kafka_sink::TOPIC).is_none()
+        && reader.given(&kafka_sink::TOPIC_FIELD).is_none()
+    {
+        reader.missing(
+            &kafka_sink::TOPIC,
+            "`topic: orders-clean`, or `topic.field: COLUMN`",
+        );
+    }
     let topic = reader.text(&kafka_sink::TOPIC);
     if let Some(topic) = &topic {
         check_topic(reader, &kafka_sink::TOPIC, topic);
@@ -270,10 +341,50 @@ fn kafka(
         );
     }
     KafkaSinkConfig {
-        topic: topic.map(|topic| topic.value).unwrap_or_default(),
+        topic: topic.map(|topic| topic.value),
+        topic_field,
+        key: message_key(reader),
+        headers: reader.choice(&kafka_sink::HEADERS) != Some(FromInput::None),
+        timestamp: timestamp(reader),
         serializer,
         client,
     }
+}
+
+fn message_key(reader: &mut Reader<'_>) -> MessageKey {
+    let field = field_instead_of(reader, &kafka_sink::KEY_FIELD, &kafka_sink::KEY);
+    match (field, reader.choice(&kafka_sink::KEY)) {
+        (Some(field), _) => MessageKey::Field(field),
+        (None, Some(FromInput::None)) => MessageKey::None,
+        (None, _) => MessageKey::Input,
+    }
+}
+
+fn timestamp(reader: &mut Reader<'_>) -> MessageTimestamp {
+    let field = field_instead_of(reader, &kafka_sink::TIMESTAMP_FIELD, &kafka_sink::TIMESTAMP);
+    match (field, reader.choice(&kafka_sink::TIMESTAMP)) {
+        (Some(field), _) => MessageTimestamp::Field(field),
+        (None, Some(Timestamp::Now)) => MessageTimestamp::Now,
+        (None, _) => MessageTimestamp::Input,
+    }
+}
+
+/// A column that takes the place of what another key says.
+fn field_instead_of(
+    reader: &mut Reader<'_>,
+    key: &'static Key,
+    other: &'static Key,
+) -> Option<String> {
+    let field = column(reader, key);
+    if reader.given(key).is_some() && reader.given(other).is_some() {
+        let leaf = other.name.trim_start_matches(CONNECTION.prefix);
+        reader.contradiction(key, format!("given beside `{leaf}`: keep one of the two"));
+    }
+    field
+}
+
+fn column(reader: &mut Reader<'_>, key: &'static Key) -> Option<String> {
+    reader.text(key).map(|given| given.value)
 }
 
 /// Takes over those properties of the source that are `wanted`.

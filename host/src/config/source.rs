@@ -9,6 +9,7 @@ use super::choice::{Choice, choice};
 use super::client::{self, ClientProperties};
 use super::key::{Key, Kind};
 use super::keys::{connection, consumer, source as keys};
+use super::metadata::{self, MetadataColumn};
 use super::moment::{self, Moment};
 use super::offsets::{self, PartitionOffsets};
 use super::reader::{At, Given, Reader};
@@ -35,6 +36,8 @@ pub struct SourceConfig {
     pub commit_interval: Duration,
     /// How much may be read.
     pub rate_limit: RateLimit,
+    /// Columns beside those of the value.
+    pub metadata_columns: Vec<MetadataColumn>,
     /// The consumer group.
     pub group_id: String,
     /// How long the group waits for a silent member.
@@ -262,6 +265,7 @@ pub(super) fn read(reader: &mut Reader<'_>, pipeline: &str) -> SourceConfig {
         batch_max_wait: reader.millis(&keys::BATCH_MAX_WAIT),
         commit_interval: reader.millis(&keys::COMMIT_INTERVAL),
         rate_limit: rate_limit(reader),
+        metadata_columns: metadata::read(reader),
         group_id,
         session_timeout: reader.millis(&consumer::SESSION_TIMEOUT),
         client,
@@ -529,14 +533,17 @@ fn names(reader: &mut Reader<'_>) -> Vec<String> {
     names
 }
 
-/// Checks Kafka's rule for topic names.
+/// Kafka's rule for the names of topics.
+#[must_use]
+pub fn is_topic_name(name: &str) -> bool {
+    let legal = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+    (1..=249).contains(&name.len()) && name.chars().all(legal) && !matches!(name, "." | "..")
+}
+
+/// Checks that a topic can be one.
 pub(super) fn check_topic(reader: &mut Reader<'_>, at: impl Into<At>, topic: &Given) {
     let at = at.into();
-    let name = topic.value.as_str();
-    let legal = name
-        .chars()
-        .all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-'));
-    if !legal || name.len() > 249 || matches!(name, "." | "..") {
+    if !is_topic_name(&topic.value) {
         let message = format!(
             "`{}` is not a topic's name: those have up to 249 letters, digits, `.`, `_` and `-`{}",
             topic.shown,

@@ -26,6 +26,7 @@ pub(super) struct Filling {
 pub(super) struct MessageParts<'a> {
     pub(super) offset: i64,
     pub(super) timestamp: (i64, TimestampType),
+    pub(super) leader_epoch: Option<i32>,
     pub(super) key: Option<&'a [u8]>,
     pub(super) value: Option<&'a [u8]>,
 }
@@ -52,13 +53,15 @@ impl Filling {
         let size = message.key.map_or(0, <[u8]>::len) + message.value.map_or(0, <[u8]>::len);
         if let Some((builder, _)) = &self.builder
             && (builder.payload_bytes() + size > limits.max_bytes
-                || builder.timestamp_type != message.timestamp.1)
+                || builder.timestamp_type != message.timestamp.1
+                || builder.leader_epoch != message.leader_epoch)
         {
             full(self.cut().expect("there is a batch"));
         }
         let (builder, _) = self.builder.get_or_insert_with(|| {
             let mut builder = BatchBuilder::new(self.source.clone(), self.capacity);
             builder.timestamp_type = message.timestamp.1;
+            builder.leader_epoch = message.leader_epoch;
             (builder, now)
         });
         let fits = builder.push(
@@ -115,6 +118,7 @@ mod tests {
         let parts = MessageParts {
             offset,
             timestamp: (0, TimestampType::CreateTime),
+            leader_epoch: None,
             key: None,
             value: Some(&value),
         };

@@ -14,6 +14,7 @@ use rdkafka::consumer::ConsumerContext;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use regex::Regex;
 
+pub(crate) use native::{NativeProducer, Outgoing, TOPICS_MAX};
 pub use offsets::Delivered;
 pub use source::SourceError;
 pub(crate) use source::{Links, SourceItem, SourcedBatch, run as run_source};

@@ -7,6 +7,8 @@
 
 #![expect(unsafe_code, reason = "FFI: every block says why it is sound")]
 
+mod producing;
+
 use std::ffi::CStr;
 use std::marker::PhantomData;
 use std::os::raw::{c_char, c_void};
@@ -21,6 +23,8 @@ use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::topic_partition_list::Offset;
 
 use crate::batch::{TimestampType, TopicPartition};
+
+pub(crate) use producing::{NativeProducer, Outgoing, TOPICS_MAX};
 
 /// The queue on which a consumer gets everything: messages, rebalances, errors.
 ///
@@ -329,6 +333,13 @@ impl Message {
             }
         };
         (timestamp, kind)
+    }
+
+    /// The epoch of the leader that took the message; `None` where the broker does not say.
+    pub(super) fn leader_epoch(&self) -> Option<i32> {
+        // SAFETY: the message is alive.
+        let epoch = unsafe { ffi::rd_kafka_message_leader_epoch(self.message) };
+        (epoch >= 0).then_some(epoch)
     }
 
     pub(super) fn key(&self) -> Option<&[u8]> {

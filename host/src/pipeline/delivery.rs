@@ -55,7 +55,7 @@ impl Delivery {
                     for rows in &rows {
                         self.sink.write(rows)?;
                         self.pending.writes += 1;
-                        count += rows.offsets.len();
+                        count += rows.len();
                     }
                     self.pending.push(count, delivered);
                 }

@@ -10,7 +10,7 @@ use crate::batch::{MessageBatch, TopicPartition};
 use crate::kafka::{Delivered, SourceItem, SourcedBatch};
 use crate::plugin::{BatchStop, ConsumerInterceptor, Deserializer, MessageError};
 use crate::progress::Progress;
-use crate::rows::Rows;
+use crate::rows::{MetadataColumns, Rows};
 use crate::stop::Stop;
 
 /// The wait before a batch is tried again doubles from the first to the last of these.
@@ -33,6 +33,7 @@ pub(super) struct Worker {
 pub(super) struct Stages {
     pub(super) interceptors: Vec<ConsumerInterceptor>,
     pub(super) deserializer: Deserializer,
+    pub(super) metadata: MetadataColumns,
 }
 
 /// What became of a batch in all stages.
@@ -189,7 +190,9 @@ impl Stages {
             handled.tombstones += tombstones;
             handled.skipped +=
                 (batch.len() - with_rows - decoded.errors.len()).saturating_sub(tombstones);
-            handled.rows.extend(decoded.rows);
+            for rows in decoded.rows {
+                handled.rows.push(self.metadata.add(rows)?);
+            }
             handled.errors.extend(decoded.errors);
             handled.plugin_time += decoded.plugin_time;
         }
@@ -202,7 +205,7 @@ impl Stages {
 fn messages_with_rows(rows: &[Rows]) -> usize {
     let mut last = None;
     let mut count = 0;
-    for &offset in rows.iter().flat_map(|rows| rows.offsets.iter()) {
+    for offset in rows.iter().flat_map(Rows::offsets) {
         if last != Some(offset) {
             count += 1;
             last = Some(offset);

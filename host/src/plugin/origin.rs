@@ -1,14 +1,12 @@
 //! Which message each row of an answer came from, checked and put to use.
 
-use std::sync::Arc;
-
 use arrow::array::RecordBatch;
 
 use super::MessageError;
 use super::bindings::rows;
 use super::imports::printable;
 use crate::batch::MessageBatch;
-use crate::rows::Rows;
+use crate::rows::{RowOrigins, Rows};
 
 /// The message of each row.
 #[derive(Debug, PartialEq, Eq)]
@@ -73,6 +71,13 @@ impl Origins {
         }
     }
 
+    fn of_rows(self) -> RowOrigins {
+        match self {
+            Origins::Identity(_) => RowOrigins::Identity,
+            Origins::Messages(origins) => RowOrigins::Messages(origins),
+        }
+    }
+
     fn into_messages(self) -> Vec<u32> {
         match self {
             Origins::Identity(len) => (0..len).collect(),
@@ -122,15 +127,13 @@ impl Failed {
 /// Row groups as they go on: in the order of their messages. Groups of several schemas
 /// that interleave are cut where they do.
 pub(super) fn in_order(batch: &MessageBatch, mut groups: Vec<(RecordBatch, Origins)>) -> Vec<Rows> {
-    // One row for each message, which is what nearly every batch is.
-    if let [(_, Origins::Identity(_))] = groups[..]
-        && let Some((rows, _)) = groups.pop()
+    if groups.len() == 1
+        && let Some((rows, origins)) = groups.pop()
     {
         return vec![Rows {
-            source: batch.source.clone(),
             rows,
-            offsets: Arc::clone(&batch.offsets),
-            timestamps: Arc::clone(&batch.timestamps),
+            messages: batch.envelopes(),
+            origins: origins.of_rows(),
         }];
     }
     let groups: Vec<(RecordBatch, Vec<u32>)> = groups
@@ -156,19 +159,14 @@ pub(super) fn in_order(batch: &MessageBatch, mut groups: Vec<(RecordBatch, Origi
             Some(limit) => start + origins[start..].partition_point(|&o| o <= limit),
         };
         taken[first] = end;
-        let column = |values: &[i64]| {
-            let origins = origins[start..end].iter();
-            Arc::new(origins.map(|&o| values[o as usize]).collect())
-        };
         ordered.push(Rows {
-            source: batch.source.clone(),
             rows: if end - start == rows.num_rows() {
                 rows.clone()
             } else {
                 rows.slice(start, end - start)
             },
-            offsets: column(&batch.offsets),
-            timestamps: column(&batch.timestamps),
+            messages: batch.envelopes(),
+            origins: RowOrigins::Messages(origins[start..end].to_vec()),
         });
     }
     ordered

@@ -22,7 +22,7 @@ mod temporal;
 use std::io::Write;
 use std::sync::Arc;
 
-use arrow::array::{Array, AsArray, RecordBatch, StructArray};
+use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, StructArray};
 use arrow::buffer::NullBuffer;
 use arrow::datatypes::{DataType, Field, FieldRef};
 use arrow::error::ArrowError;
@@ -43,11 +43,8 @@ pub struct JsonRows {
 
 impl Default for JsonRows {
     fn default() -> Self {
-        let options = EncoderOptions::default()
-            .with_explicit_nulls(true)
-            .with_encoder_factory(Arc::new(Encoders));
         Self {
-            options,
+            options: options(),
             lines: Vec::new(),
             ends: Vec::new(),
         }
@@ -108,6 +105,49 @@ impl JsonRows {
             None => error,
         }
     }
+}
+
+/// The values of one column, each as JSON.
+#[derive(Debug, Default)]
+pub struct JsonCells {
+    cells: Vec<u8>,
+    /// Where each ends in `cells`.
+    ends: Vec<usize>,
+}
+
+impl JsonCells {
+    /// # Errors
+    /// A type that JSON cannot hold.
+    pub fn encode(field: &FieldRef, values: &ArrayRef) -> Result<Self, ArrowError> {
+        let options = options();
+        let mut encoder = make_encoder(field, values, &options)?;
+        let mut cells = Self::default();
+        for row in 0..values.len() {
+            if encoder.is_null(row) {
+                cells.cells.extend(b"null");
+            } else {
+                encoder.encode(row, &mut cells.cells);
+            }
+            cells.ends.push(cells.cells.len());
+        }
+        Ok(cells)
+    }
+
+    /// One of them.
+    ///
+    /// # Panics
+    /// If there is no such row.
+    #[must_use]
+    pub fn get(&self, row: usize) -> &[u8] {
+        let start = row.checked_sub(1).map_or(0, |before| self.ends[before]);
+        &self.cells[start..self.ends[row]]
+    }
+}
+
+fn options() -> EncoderOptions {
+    EncoderOptions::default()
+        .with_explicit_nulls(true)
+        .with_encoder_factory(Arc::new(Encoders))
 }
 
 /// `2024-02-29T23:59:59Z`, from seconds since the epoch.

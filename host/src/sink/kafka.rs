@@ -1,13 +1,15 @@
-//! Rows as JSON objects to a Kafka topic: one message for each row, in the rows' order.
+//! Rows as JSON objects to Kafka topics: one message for each row, in the rows' order.
 //!
-//! Messages have no key, so the partitioner spreads them, and carry the timestamp of the
-//! message that they came from. Writes return when librdkafka has taken the messages; its
+//! Keys, headers and timestamps are those of the messages that the rows came from, unless the
+//! pipeline file says otherwise: a key that was kept keeps its messages in one partition, in
+//! order. Writes return when librdkafka has taken the messages; its
 //! queue is the bound for what is in flight (`queue.buffering.max.messages`,
 //! `queue.buffering.max.kbytes`). The producer is idempotent and waits for all in-sync
 //! replicas: librdkafka retries by itself for `message.timeout.ms`, without duplicates and
 //! without reordering, and what fails after that is the sink's failure.
 
 mod acks;
+mod fields;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
@@ -16,23 +18,32 @@ use std::time::{Duration, Instant};
 use rdkafka::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use rdkafka::producer::{BaseProducer, BaseRecord, DeliveryResult, Producer, ProducerContext};
+use rdkafka::producer::{DeliveryResult, Producer, ProducerContext};
+
+use arrow::array::ArrayRef;
 
 use self::acks::Acks;
+use self::fields::{Bytes, millis, millis_at};
 use super::json::JsonRows;
 use super::{Remedy, Sink, SinkError};
-use crate::config::{KafkaSinkConfig, Serializer};
-use crate::kafka::{client_config, is_refused_handshake, log_line, without_places};
-use crate::rows::Rows;
+use crate::config::{KafkaSinkConfig, MessageKey, MessageTimestamp, Serializer, is_topic_name};
+use crate::kafka::{
+    NativeProducer, Outgoing, TOPICS_MAX, client_config, is_refused_handshake, log_line,
+    without_places,
+};
+use crate::rows::{ColumnPath, Rows};
 
 /// How long to wait for librdkafka before looking again: a queue with room, the last
 /// acknowledgements.
 const PAUSE: Duration = Duration::from_millis(1);
 
+/// The header that says by which schema a value was written: the sink writes another value.
+const VALUE_SCHEMA_HEADER: &[u8] = b"__value_schema_id";
+
 /// Produces rows to a topic. Dropped without a flush, it gives up what is in flight.
 pub struct KafkaSink {
-    producer: BaseProducer<Context>,
-    topic: String,
+    producer: NativeProducer<Context>,
+    config: KafkaSinkConfig,
     json: JsonRows,
 }
 
@@ -45,17 +56,45 @@ impl KafkaSink {
         let producer = client_config(&config.client)
             .create_with_context(Context::default())
             .map_err(|source| SinkError::Kafka {
-                what: format!("creating the producer for topic {}", config.topic),
+                what: format!("creating the producer for {}", config.target()),
                 source,
             })?;
         let json = match config.serializer {
             Serializer::Json => JsonRows::default(),
         };
         Ok(Self {
-            producer,
-            topic: config.topic.clone(),
+            producer: NativeProducer::new(producer),
+            config: config.clone(),
             json,
         })
+    }
+
+    /// Puts a message into the producer's queue, and waits for room in it.
+    fn send(&mut self, message: &Outgoing<'_>, rows: &Rows, row: usize) -> Result<(), SinkError> {
+        while let Err(error) = self.producer.send(message) {
+            match error.rdkafka_error_code() {
+                Some(RDKafkaErrorCode::QueueFull) => {
+                    self.producer.get().poll(PAUSE);
+                    self.check()?;
+                }
+                code => {
+                    let too_many = match code {
+                        Some(RDKafkaErrorCode::InvalidArgument) => {
+                            format!(" after {TOPICS_MAX} other topics")
+                        }
+                        _ => String::new(),
+                    };
+                    let what = format!(
+                        "producing to topic {}{too_many} the row of {} at offset {}",
+                        message.topic,
+                        rows.messages.source,
+                        offset_of(rows, row)
+                    );
+                    return Err(self.failed(&what, error));
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Serves delivery reports that have come in, without waiting.
@@ -63,7 +102,7 @@ impl KafkaSink {
         // One poll serves one event, which has the reports of one broker's answer.
         loop {
             let before = self.acks(|acks| acks.outstanding());
-            self.producer.poll(Duration::ZERO);
+            self.producer.get().poll(Duration::ZERO);
             if self.acks(|acks| acks.outstanding()) == before {
                 return self.check();
             }
@@ -71,16 +110,16 @@ impl KafkaSink {
     }
 
     fn check(&self) -> Result<(), SinkError> {
-        if let Some((source, reason)) = self.producer.context().refused.get() {
+        if let Some((source, reason)) = self.producer.get().context().refused.get() {
             return Err(SinkError::Kafka {
-                what: format!("connecting, to write topic {}: {reason}", self.topic),
+                what: format!("connecting, to write {}: {reason}", self.config.target()),
                 source: source.clone(),
             });
         }
         match self.acks(|acks| acks.failure()) {
             None => Ok(()),
             Some(source) => {
-                Err(self.failed(&format!("delivering to topic {}", self.topic), source))
+                Err(self.failed(&format!("delivering to {}", self.config.target()), source))
             }
         }
     }
@@ -88,7 +127,7 @@ impl KafkaSink {
     /// A fatal error of the client, such as a lost producer id, is the reason behind the
     /// error that a message gets.
     fn failed(&self, what: &str, source: KafkaError) -> SinkError {
-        let what = match self.producer.client().fatal_error() {
+        let what = match self.producer.get().client().fatal_error() {
             Some((_, reason)) => format!("{what} ({reason})"),
             None => what.to_owned(),
         };
@@ -99,6 +138,7 @@ impl KafkaSink {
         read(
             &self
                 .producer
+                .get()
                 .context()
                 .acks
                 .lock()
@@ -109,32 +149,46 @@ impl KafkaSink {
 
 impl Sink for KafkaSink {
     fn write(&mut self, rows: &Rows) -> Result<(), SinkError> {
-        self.json
-            .encode(&rows.rows)
+        let mut json = std::mem::take(&mut self.json);
+        json.encode(&rows.rows)
             .map_err(|source| SinkError::Format {
-                what: format!("writing to topic {}", self.topic),
+                what: format!("writing to {}", self.config.target()),
                 source,
             })?;
-        let write = self.producer.context().begin(rows.rows.num_rows());
-        for (row, payload) in self.json.rows().enumerate() {
-            let mut record =
-                BaseRecord::<(), [u8], usize>::with_opaque_to(&self.topic, write).payload(payload);
-            // Kafka has -1 for none, and librdkafka takes 0 for "now".
-            record.timestamp = rows.timestamps.get(row).copied().filter(|&ms| ms > 0);
-            while let Err((error, refused)) = self.producer.send(record) {
-                if error.rdkafka_error_code() != Some(RDKafkaErrorCode::QueueFull) {
-                    let offset = rows.offsets.get(row).copied().unwrap_or(-1);
-                    let what = format!(
-                        "producing to topic {} the row of {} at offset {offset}",
-                        self.topic, rows.source
-                    );
-                    return Err(self.failed(&what, error));
-                }
-                self.producer.poll(PAUSE);
-                self.check()?;
-                record = refused;
+        let parts = Parts::of(&self.config, rows)?;
+        let write = self.producer.get().context().begin(rows.len());
+        let fallback = self.config.topic.clone();
+        let mut headers = Vec::new();
+        for (row, value) in json.rows().enumerate() {
+            let message = rows.message(row);
+            headers.clear();
+            if self.config.headers
+                && let Some(all) = &rows.messages.headers
+            {
+                let passed_on = all.each(message);
+                headers.extend(passed_on.filter(|(name, _)| *name != VALUE_SCHEMA_HEADER));
             }
+            let outgoing = Outgoing {
+                topic: parts.topic(rows, row, fallback.as_deref())?,
+                key: match &parts.key {
+                    Key::Input => rows.messages.keys.get(message),
+                    Key::None => None,
+                    Key::Field(keys) => keys.get(row),
+                },
+                value: Some(value),
+                timestamp: match &parts.timestamp {
+                    Time::Input => Some(rows.messages.timestamps[message]),
+                    Time::Now => None,
+                    Time::Field(times) => millis_at(times, row),
+                }
+                // Kafka has -1 for none, and librdkafka takes 0 for "now".
+                .filter(|&ms| ms > 0),
+                headers: &headers,
+                opaque: write,
+            };
+            self.send(&outgoing, rows, row)?;
         }
+        self.json = json;
         Ok(())
     }
 
@@ -146,11 +200,91 @@ impl Sink for KafkaSink {
     fn flush(&mut self) -> Result<(), SinkError> {
         self.collect()?;
         while self.acks(|acks| acks.outstanding()) > 0 {
-            self.producer.poll(PAUSE);
+            self.producer.get().poll(PAUSE);
             self.check()?;
         }
         Ok(())
     }
+}
+
+/// The parts of the messages of one write, beside the values.
+struct Parts {
+    topics: Option<Bytes>,
+    key: Key,
+    timestamp: Time,
+}
+
+enum Key {
+    Input,
+    None,
+    Field(Bytes),
+}
+
+enum Time {
+    Input,
+    Now,
+    Field(ArrayRef),
+}
+
+impl Parts {
+    fn of(config: &KafkaSinkConfig, rows: &Rows) -> Result<Self, SinkError> {
+        let topics = match &config.topic_field {
+            Some(path) => {
+                let path = ColumnPath::new(path.as_str());
+                Some(Bytes::of(rows, &path, "topic.field")?)
+            }
+            None => None,
+        };
+        let key = match &config.key {
+            MessageKey::Input => Key::Input,
+            MessageKey::None => Key::None,
+            MessageKey::Field(path) => {
+                let path = ColumnPath::new(path.as_str());
+                Key::Field(Bytes::of(rows, &path, "key.field")?)
+            }
+        };
+        let timestamp = match &config.timestamp {
+            MessageTimestamp::Input => Time::Input,
+            MessageTimestamp::Now => Time::Now,
+            MessageTimestamp::Field(path) => {
+                let path = ColumnPath::new(path.as_str());
+                Time::Field(millis(rows, &path, "timestamp.field")?)
+            }
+        };
+        Ok(Self {
+            topics,
+            key,
+            timestamp,
+        })
+    }
+
+    fn topic<'a>(
+        &'a self,
+        rows: &Rows,
+        row: usize,
+        fallback: Option<&'a str>,
+    ) -> Result<&'a str, SinkError> {
+        let none = |found: String| SinkError::NoTopic {
+            source_partition: rows.messages.source.clone(),
+            offset: offset_of(rows, row),
+            found,
+        };
+        let named = self.topics.as_ref().and_then(|topics| topics.get(row));
+        match named {
+            None => fallback.ok_or_else(|| none("is null there".to_owned())),
+            Some(name) => match std::str::from_utf8(name) {
+                Ok(name) if is_topic_name(name) => Ok(name),
+                _ => Err(none(format!(
+                    "has {:?}, which is not a topic's name",
+                    String::from_utf8_lossy(&name[..name.len().min(100)])
+                ))),
+            },
+        }
+    }
+}
+
+fn offset_of(rows: &Rows, row: usize) -> i64 {
+    rows.messages.offsets[rows.message(row)]
 }
 
 /// What helps against an error of the producer.

@@ -16,6 +16,7 @@ use std::time::Instant;
 
 use arrow::datatypes::DataType;
 
+use crate::batch::TopicPartition;
 use crate::rows::Rows;
 
 /// A place for rows. One thread owns it.
@@ -76,6 +77,33 @@ pub enum SinkError {
         /// Its type.
         data_type: DataType,
     },
+    /// The rows lack a column that the pipeline file names.
+    #[error(
+        "sink.kafka.{key}: the rows of {source_partition} have no column `{path}`; they have {columns}"
+    )]
+    NoColumn {
+        /// The key that names it, below `sink.kafka`.
+        key: &'static str,
+        /// The column.
+        path: String,
+        /// Where the rows came from.
+        source_partition: TopicPartition,
+        /// The columns that there are.
+        columns: String,
+    },
+    /// A row names no topic that Kafka could have, and there is no other to take instead.
+    #[error(
+        "sink.kafka.topic.field: the row of {source_partition} at offset {offset} {found}; give \
+         `sink.kafka.topic` for rows without a topic"
+    )]
+    NoTopic {
+        /// Where the row came from.
+        source_partition: TopicPartition,
+        /// The message it came from.
+        offset: i64,
+        /// What it has instead.
+        found: String,
+    },
     /// Kafka did not take the messages, after all of librdkafka's own retries.
     #[error("sink.kafka: {what}: {source}")]
     Kafka {
@@ -104,7 +132,10 @@ impl SinkError {
         match self {
             Self::Closed => Remedy::End,
             Self::Io { .. } => Remedy::Restart,
-            Self::Format { .. } | Self::Unsupported { .. } => Remedy::Person,
+            Self::Format { .. }
+            | Self::Unsupported { .. }
+            | Self::NoColumn { .. }
+            | Self::NoTopic { .. } => Remedy::Person,
             Self::Kafka { source, .. } => kafka::remedy(source),
         }
     }

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray};
 
-use crate::batch::TopicPartition;
-use crate::rows::Rows;
+use crate::batch::{BatchBuilder, Capacity, TimestampType, TopicPartition};
+use crate::rows::{RowOrigins, Rows};
 
 /// One column, `n`.
 pub(super) fn numbers(range: Range<i64>) -> RecordBatch {
@@ -20,16 +20,37 @@ pub(super) fn words(words: &[&str]) -> RecordBatch {
     RecordBatch::try_from_iter([("word", column)]).unwrap()
 }
 
-/// Rows of partition 3 of `orders`, from offset 100 on, with timestamps from 1,000 ms on.
+/// Rows of partition 3 of `orders`, from offset 100 on, with timestamps from 1,000 ms on. The
+/// messages have no keys and no headers.
 pub(super) fn rows_of(rows: RecordBatch) -> Rows {
-    let count = i64::try_from(rows.num_rows()).unwrap();
+    let messages = vec![Message::default(); rows.num_rows()];
+    rows_from(rows, &messages)
+}
+
+/// What a message has beside its value.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Message {
+    pub(super) key: Option<&'static [u8]>,
+    pub(super) headers: Vec<(&'static [u8], Option<&'static [u8]>)>,
+}
+
+/// The same, from messages with these keys and headers.
+pub(super) fn rows_from(rows: RecordBatch, messages: &[Message]) -> Rows {
+    let source = TopicPartition {
+        topic: Arc::from("orders"),
+        partition: 3,
+    };
+    let mut batch = BatchBuilder::new(source, Capacity::default());
+    batch.timestamp_type = TimestampType::CreateTime;
+    for (n, message) in (0..).zip(messages) {
+        assert!(batch.push(100 + n, 1_000 + n, message.key, Some(b"value")));
+        for (name, value) in &message.headers {
+            batch.push_header(name, *value);
+        }
+    }
     Rows {
-        source: TopicPartition {
-            topic: Arc::from("orders"),
-            partition: 3,
-        },
         rows,
-        offsets: Arc::new((100..100 + count).collect()),
-        timestamps: Arc::new((1_000..1_000 + count).collect()),
+        messages: batch.finish().envelopes(),
+        origins: RowOrigins::Identity,
     }
 }

@@ -1,10 +1,53 @@
 //! Keys of the Kafka sink: what is written, and how it is produced.
 
 use crate::config::key::{Key, Kind, Unit};
-use crate::config::sink::{Acks, Codec, Partitioner, Serializer};
+use crate::config::sink::{Acks, Codec, FromInput, Partitioner, Serializer, Timestamp};
 
-pub(in crate::config) static TOPIC: Key =
-    Key::text("sink.kafka.topic", "The topic to write.").required("orders-clean");
+pub(in crate::config) static TOPIC: Key = Key::text(
+    "sink.kafka.topic",
+    "The topic to write. Beside `topic.field`, the topic of rows where that is null.",
+);
+
+pub(in crate::config) static TOPIC_FIELD: Key = Key::text(
+    "sink.kafka.topic.field",
+    "A column with the topic of each row. A column inside a struct is named with dots, as in \
+     `customer.id`.",
+);
+
+pub(in crate::config) static KEY: Key = Key::choice(
+    "sink.kafka.key",
+    FromInput::NAMES,
+    "The key of each message: that of the message that the row came from, or none.",
+)
+.or("input");
+
+pub(in crate::config) static KEY_FIELD: Key = Key::text(
+    "sink.kafka.key.field",
+    "A column with the key of each message, in place of `key`: text and bytes as they are, others \
+     as in the rows' JSON; null for no key.",
+);
+
+pub(in crate::config) static HEADERS: Key = Key::choice(
+    "sink.kafka.headers",
+    FromInput::NAMES,
+    "The headers of each message: those of the message that the row came from, in their order, or \
+     none. Headers that say by which schema the value was written are left out.",
+)
+.or("input");
+
+pub(in crate::config) static TIMESTAMP: Key = Key::choice(
+    "sink.kafka.timestamp",
+    Timestamp::NAMES,
+    "The timestamp of each message: that of the message that the row came from, or the time of \
+     producing. A topic with `message.timestamp.type=LogAppendTime` sets its own.",
+)
+.or("input");
+
+pub(in crate::config) static TIMESTAMP_FIELD: Key = Key::text(
+    "sink.kafka.timestamp.field",
+    "A column with the timestamp of each message, in place of `timestamp`: a timestamp, a date, or \
+     ms since 1970; null for the time of producing.",
+);
 
 pub(in crate::config) static BOOTSTRAP_SERVERS: Key = Key::list(
     "sink.kafka.bootstrap.servers",
@@ -187,6 +230,12 @@ pub(in crate::config) static SERIALIZER_PLUGIN: Key = Key::choice(
 
 pub(in crate::config) static ALL: &[&Key] = &[
     &TOPIC,
+    &TOPIC_FIELD,
+    &KEY,
+    &KEY_FIELD,
+    &HEADERS,
+    &TIMESTAMP,
+    &TIMESTAMP_FIELD,
     &BOOTSTRAP_SERVERS,
     &ACKS,
     &IDEMPOTENCE,

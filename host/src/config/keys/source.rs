@@ -159,11 +159,21 @@ pub(in crate::config) static RATE_BURST: Key = Key::integer(
 )
 .or("1000");
 
-pub(in crate::config) static INCLUDE_HEADERS: Key = Key::later(
+pub(in crate::config) static METADATA_COLUMNS: Key = Key::new(
+    "source.metadata.columns",
+    Kind::Metadata,
+    "Columns beside those of the value: a list of `topic`, `partition`, `offset`, `timestamp`, \
+     `timestamp.type`, `leader.epoch`, `key` and `headers` (as bytes), `key.text` and \
+     `headers.text`; or a map that gives them other names, such as `{ kafka_offset: offset }`. A \
+     value with a field of the same name stops the pipeline.",
+)
+.or_else("none");
+
+pub(in crate::config) static INCLUDE_HEADERS: Key = Key::boolean(
     "source.include.headers",
-    "this build gives the fields of the value only",
-    "Adds a column with the headers.",
-);
+    "The same as `headers` among `metadata.columns`.",
+)
+.or("false");
 
 pub(in crate::config) static LIBRDKAFKA: Key = Key::new(
     "source.librdkafka",
@@ -193,5 +203,6 @@ pub(super) static ALL: &[&Key] = &[
     &RATE_MESSAGES,
     &RATE_BYTES,
     &RATE_BURST,
+    &METADATA_COLUMNS,
     &INCLUDE_HEADERS,
 ];

@@ -168,6 +168,7 @@ impl Reader<'_> {
         let parts = MessageParts {
             offset,
             timestamp: message.timestamp(),
+            leader_epoch: message.leader_epoch(),
             key: message.key(),
             value: message.value(),
         };

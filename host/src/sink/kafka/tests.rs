@@ -1,9 +1,11 @@
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use arrow::array::{Int64Array, RecordBatch, StringArray};
 use rdkafka::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
-use rdkafka::message::Message;
+use rdkafka::message::{Headers, Message as _};
 use rdkafka::mocking::MockCluster;
 use rdkafka::producer::DefaultProducerContext;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
@@ -11,7 +13,7 @@ use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
 
 use super::*;
 use crate::config::{Codec, PipelineConfig, SinkConfig};
-use crate::sink::testing::{numbers, rows_of, words};
+use crate::sink::testing::{Message, numbers, rows_from, rows_of, words};
 
 const TOPIC: &str = "clean";
 const PARTITIONS: i32 = 4;
@@ -115,6 +117,105 @@ fn one_message_a_row_with_the_source_timestamp() {
     assert_eq!(messages, expected);
 }
 
+/// What arrives of one row, in the columns `word` and `at`, from one message with a key and
+/// headers: topic, key, timestamp and headers.
+fn produced(
+    keys: &[(&str, &str)],
+) -> Result<(String, Option<String>, i64, Vec<String>), SinkError> {
+    let cluster = cluster();
+    cluster.create_topic("other", 1, 1).unwrap();
+    let mut sink = sink(&cluster, keys);
+    let words: ArrayRef = Arc::new(StringArray::from(vec!["other"]));
+    let at: ArrayRef = Arc::new(Int64Array::from(vec![77]));
+    let none: ArrayRef = Arc::new(StringArray::from(vec![None::<&str>]));
+    let rows = RecordBatch::try_from_iter([("word", words), ("at", at), ("none", none)]).unwrap();
+    let message = Message {
+        key: Some(b"k"),
+        headers: vec![
+            (b"a", Some(b"1")),
+            (b"__value_schema_id", Some(b"x")),
+            (b"a", None),
+        ],
+    };
+    sink.write(&rows_from(rows, &[message]))?;
+    sink.flush()?;
+
+    let consumer: BaseConsumer = ClientConfig::new()
+        .set("bootstrap.servers", cluster.bootstrap_servers())
+        .set("group.id", "reader")
+        .create()
+        .unwrap();
+    let mut all = TopicPartitionList::new();
+    for partition in 0..PARTITIONS {
+        all.add_partition_offset(TOPIC, partition, Offset::Beginning)
+            .unwrap();
+    }
+    all.add_partition_offset("other", 0, Offset::Beginning)
+        .unwrap();
+    consumer.assign(&all).unwrap();
+    let message = consumer.poll(PATIENCE).expect("a message").unwrap();
+    let headers = message.headers().map_or(Vec::new(), |headers| {
+        headers
+            .iter()
+            .map(|h| format!("{}={:?}", h.key, h.value.map(String::from_utf8_lossy)))
+            .collect()
+    });
+    let key = message
+        .key()
+        .map(|key| String::from_utf8_lossy(key).into_owned());
+    let timestamp = message.timestamp().to_millis().unwrap();
+    Ok((message.topic().to_owned(), key, timestamp, headers))
+}
+
+#[test]
+fn key_headers_and_timestamp_of_the_source_are_passed_on() {
+    let headers = vec!["a=Some(\"1\")".to_owned(), "a=None".to_owned()];
+    assert_eq!(
+        produced(&[]).unwrap(),
+        (TOPIC.to_owned(), Some("k".to_owned()), 1_000, headers)
+    );
+}
+
+#[test]
+fn or_they_are_not() {
+    let (_, key, timestamp, headers) =
+        produced(&[("key", "none"), ("headers", "none"), ("timestamp", "now")]).unwrap();
+    assert_eq!((key, headers), (None, vec![]));
+    assert!(timestamp > 1_700_000_000_000);
+}
+
+#[test]
+fn or_they_come_from_columns() {
+    let fields = [
+        ("key.field", "at"),
+        ("timestamp.field", "at"),
+        ("topic.field", "word"),
+    ];
+    let (topic, key, timestamp, _) = produced(&fields).unwrap();
+    assert_eq!(
+        (topic.as_str(), key.as_deref(), timestamp),
+        ("other", Some("77"), 77)
+    );
+}
+
+#[test]
+fn a_row_without_a_topic_takes_the_one_of_the_file() {
+    let (topic, ..) = produced(&[("topic.field", "none")]).unwrap();
+    assert_eq!(topic, TOPIC);
+}
+
+#[test]
+fn columns_that_are_not_there_are_errors() {
+    for key in ["key.field", "timestamp.field", "topic.field"] {
+        let error = produced(&[(key, "wrd")]).unwrap_err();
+        let expected = format!(
+            "sink.kafka.{key}: the rows of orders[3] have no column `wrd`; they have word, at, none"
+        );
+        assert_eq!(error.to_string(), expected);
+        assert_eq!(error.remedy(), Remedy::Person);
+    }
+}
+
 #[test]
 fn every_codec_is_there() {
     let cluster = cluster();
@@ -132,7 +233,7 @@ fn messages_without_a_timestamp_get_the_time_of_producing() {
     let cluster = cluster();
     let mut sink = sink(&cluster, &[]);
     let mut rows = rows_of(numbers(0..1));
-    rows.timestamps = vec![-1].into();
+    rows.messages.timestamps = vec![-1].into();
     sink.write(&rows).unwrap();
     sink.flush().unwrap();
     assert!(consume(&cluster, 1)[0].1 > 1_700_000_000_000);
