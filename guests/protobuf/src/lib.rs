@@ -38,6 +38,8 @@
 mod compile;
 mod decoder;
 mod finish;
+#[cfg(feature = "fixtures")]
+pub mod fixtures;
 mod group;
 mod indexes;
 mod maps;

@@ -269,7 +269,7 @@ fn weir(
             deserializer: (plugin, serde_json::json!({})),
             limits: Limits::default(),
         },
-        schemas: Arc::new(OneSchema(schema.to_owned())),
+        schemas: Arc::new(OneSchema::avro(schema)),
         sink: Box::new(TimedSink {
             span: Arc::clone(&span),
             writes: 0,

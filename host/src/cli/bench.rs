@@ -23,7 +23,7 @@ pub(super) struct BenchArgs {
 enum What {
     /// Handing messages to a component: columns against a list of records
     Crossing,
-    /// Avro to columns: the component against native decoders
+    /// Avro and Protobuf to columns: the components against native decoders
     Decode,
     /// A topic to decoded rows, against a bare consumer loop
     Consume,

@@ -10,6 +10,10 @@ const BUILTINS: &[(&str, &[u8])] = &[
         "drop-by-header",
         include_bytes!(concat!(env!("OUT_DIR"), "/drop-by-header.wasm")),
     ),
+    (
+        "protobuf",
+        include_bytes!(concat!(env!("OUT_DIR"), "/protobuf.wasm")),
+    ),
 ];
 
 /// The names that a pipeline file may use in place of a path.
