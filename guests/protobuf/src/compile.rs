@@ -197,7 +197,10 @@ impl Compiler {
         ] {
             let field = Declared::field(&field);
             let value = self.value(&field, name, false)?;
-            entries.push(entry(&field, value));
+            entries.push(Entry {
+                of_map: true,
+                ..entry(&field, value)
+            });
         }
         self.layout.close(column, 2);
         let table = self.table(entries);
@@ -311,6 +314,7 @@ impl Compiler {
             column,
             list: NONE,
             nullable: false,
+            of_map: false,
             packable: false,
             scope: NONE,
             oneof: NONE,
@@ -385,6 +389,7 @@ fn entry(field: &Declared, value: Value) -> Entry {
         column: value.column,
         list: NONE,
         nullable: value.nullable,
+        of_map: false,
         packable: false,
         scope: NONE,
         oneof: NONE,

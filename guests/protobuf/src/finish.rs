@@ -74,7 +74,7 @@ fn texts(bytes: &[u8], column: &mut Column, staged: &Staged, text: bool) -> Resu
 #[inline(never)]
 fn names(values: &Enum, column: &mut Column, staged: &Staged) -> Result<(), At> {
     for span in &staged.spans {
-        let number = span.as_number().cast_signed();
+        let number = span.as_number().unwrap_or(values.default);
         match values.name(number) {
             Some(name) => name.push(column),
             None => column.push_bytes(number.to_string().as_bytes()),

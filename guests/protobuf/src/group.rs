@@ -5,6 +5,7 @@ use weir_guest::confluent::Messages;
 use weir_guest::rows::{Field, MessageError, RowGroup};
 
 use crate::{
+    block::{self, Place},
     finish::finish,
     plan::Plan,
     run::{Run, Stop},
@@ -13,6 +14,9 @@ use crate::{
 
 /// Messages that are decoded together: their bytes should stay in the first cache.
 pub(crate) const BLOCK: usize = 256;
+
+/// Fewer messages are read one after the other.
+const FEWEST: usize = 8;
 
 /// One message: its row in the batch, and where its fields lie.
 #[derive(Clone, Copy, Debug)]
@@ -32,6 +36,10 @@ pub(crate) struct Group {
     slots: Slots,
     /// The messages of the block that is being put together.
     pub(crate) pending: Vec<Cursor>,
+    /// Those of the block that is being read.
+    places: Vec<Place>,
+    /// Whether fields come in the order of their numbers, as far as seen in this batch.
+    in_order: bool,
 }
 
 impl Group {
@@ -43,6 +51,8 @@ impl Group {
             slots: Slots::new(plan.kinds.len()),
             plan,
             pending: Vec::new(),
+            places: Vec::new(),
+            in_order: true,
         }
     }
 
@@ -54,6 +64,7 @@ impl Group {
         self.columns.begin(&self.plan.layout, messages);
         self.slots.begin();
         self.pending.clear();
+        self.in_order = true;
     }
 
     /// Decodes what is pending. A block in which any message is not right is taken back and done
@@ -79,22 +90,51 @@ impl Group {
 
     /// Decodes all of these messages, or none.
     fn decode(&mut self, messages: &Messages<'_>, block: &[Cursor]) -> Result<(), Stop> {
-        let decoded = self.try_decode(messages, block);
+        // For fewer, the loops do not pay.
+        if self.in_order && block.len() >= FEWEST {
+            self.in_order = self.by_fields(messages, block);
+            if self.in_order {
+                self.add_rows(block);
+                return Ok(());
+            }
+            self.take_back();
+        }
+        let decoded = self.by_messages(messages, block);
         match decoded {
-            Ok(()) => {
-                for cursor in block {
-                    self.columns.rows.add(cursor.message);
-                }
-            }
-            Err(_) => {
-                self.columns.take_back(&self.plan.layout);
-                self.slots.forget(&self.plan, &self.columns.values);
-            }
+            Ok(()) => self.add_rows(block),
+            Err(_) => self.take_back(),
         }
         decoded
     }
 
-    fn try_decode(&mut self, messages: &Messages<'_>, block: &[Cursor]) -> Result<(), Stop> {
+    fn add_rows(&mut self, block: &[Cursor]) {
+        for cursor in block {
+            self.columns.rows.add(cursor.message);
+        }
+    }
+
+    fn take_back(&mut self) {
+        self.columns.take_back(&self.plan.layout);
+        self.slots.forget(&self.plan, &self.columns.values);
+    }
+
+    /// Reads one field of all messages after the other. False if that did not work out.
+    fn by_fields(&mut self, messages: &Messages<'_>, block: &[Cursor]) -> bool {
+        let first = self.columns.rows.count() as usize;
+        let (plan, bytes) = (&self.plan, messages.bytes());
+        self.places.clear();
+        self.places.extend(block.iter().map(|cursor| Place {
+            at: cursor.fields,
+            end: cursor.end,
+        }));
+        let mut run = Run::new(plan, bytes, &mut self.columns.values, &mut self.slots);
+        run.prepare(block.len());
+        block::read(&mut run, &mut self.places, first).is_ok()
+            && finish(plan, bytes, &mut self.columns.values, &mut self.slots).is_ok()
+    }
+
+    /// Reads one message after the other.
+    fn by_messages(&mut self, messages: &Messages<'_>, block: &[Cursor]) -> Result<(), Stop> {
         let first = self.columns.rows.count() as usize;
         let (plan, bytes) = (&self.plan, messages.bytes());
         let mut run = Run::new(plan, bytes, &mut self.columns.values, &mut self.slots);

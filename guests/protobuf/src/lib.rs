@@ -35,6 +35,7 @@
 //! # Ok::<(), weir_guest::types::BatchError>(())
 //! ```
 
+mod block;
 mod compile;
 mod decoder;
 mod finish;

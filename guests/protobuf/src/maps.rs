@@ -1,11 +1,10 @@
-//! A key that a map has twice keeps its last value.
-
-use std::ops::Range;
+//! A key that a map has twice keeps its last value, and entries whose value a closed enum does
+//! not have are not entries at all.
 
 use weir_guest::columns::Column;
 
 use crate::{
-    plan::{Plan, Slot},
+    plan::{Enum, Finish, Plan, Slot},
     slots::{Slots, Staged, end_of, keep},
 };
 
@@ -24,17 +23,37 @@ pub(crate) fn keep_last(
     let (list, key) = (map as usize, map as usize + 2);
     let first = slots.column(list).base;
     let lists = columns[list].offsets.len() / 4 - 1;
+    let slots_of = &*slots;
+    let closed = match plan.finish.get(key + 1) {
+        Some(Finish::Enum(values)) if plan.enums[*values as usize].closed => Some(Values {
+            values: &plan.enums[*values as usize],
+            staged: slots_of.get(key + 1),
+        }),
+        _ => None,
+    };
     let keys = Keys {
         kind: plan.kinds[key],
         numbers: &columns[key].data,
-        staged: slots.column(key),
+        staged: slots_of.get(key),
         bytes,
     };
-    let mut dropped = Vec::new();
+    let (mut dropped, mut known) = (Vec::new(), Vec::new());
     for slot in first..lists {
         let entries = end_of(&columns[list], slot)..end_of(&columns[list], slot + 1);
-        if entries.len() > 1 {
-            keys.repeated(entries, &mut dropped);
+        known.clear();
+        match &closed {
+            None => known.extend(entries),
+            Some(values) => {
+                for entry in entries {
+                    match values.has(entry) {
+                        true => known.push(entry),
+                        false => dropped.push(entry),
+                    }
+                }
+            }
+        }
+        if known.len() > 1 {
+            keys.repeated(&mut known, &mut dropped);
         }
     }
     if dropped.is_empty() {
@@ -58,6 +77,19 @@ pub(crate) fn keep_last(
     keep(plan, columns, slots, map + 1, start, &kept);
 }
 
+/// The values of a map column that are of a closed enum.
+struct Values<'a> {
+    values: &'a Enum,
+    staged: &'a Staged,
+}
+
+impl Values<'_> {
+    fn has(&self, entry: usize) -> bool {
+        let number = self.staged.spans[entry - self.staged.base].as_number();
+        number.is_none_or(|number| self.values.name(number).is_some())
+    }
+}
+
 /// The keys of a map column.
 struct Keys<'a> {
     kind: Slot,
@@ -68,18 +100,19 @@ struct Keys<'a> {
 
 impl Keys<'_> {
     /// Adds the entries that have the key of a later one.
-    fn repeated(&self, entries: Range<usize>, dropped: &mut Vec<usize>) {
+    fn repeated(&self, entries: &mut [usize], dropped: &mut Vec<usize>) {
         if entries.len() <= FEW {
-            for entry in entries.clone() {
-                if (entry + 1..entries.end).any(|later| self.get(later) == self.get(entry)) {
-                    dropped.push(entry);
+            for (at, entry) in entries.iter().enumerate() {
+                let mut later = entries[at + 1..].iter();
+                if later.any(|later| self.get(*later) == self.get(*entry)) {
+                    dropped.push(*entry);
                 }
             }
             return;
         }
-        let mut sorted: Vec<usize> = entries.collect();
-        sorted.sort_by_key(|entry| self.get(*entry));
-        let equal = sorted.windows(2);
+        // Stable, so that of equal keys the last stays last.
+        entries.sort_by_key(|entry| self.get(*entry));
+        let equal = entries.windows(2);
         dropped.extend(
             equal
                 .filter(|pair| self.get(pair[0]) == self.get(pair[1]))

@@ -96,6 +96,8 @@ pub(crate) struct Entry {
     pub(crate) list: u32,
     /// Whether the column keeps which values are there.
     pub(crate) nullable: bool,
+    /// Whether it is the key or value of a map's entry.
+    pub(crate) of_map: bool,
     /// Whether values may also come packed.
     pub(crate) packable: bool,
     /// What one item is made of; for lists and maps.
@@ -198,6 +200,8 @@ pub(crate) struct Enum {
     small: Vec<Option<u32>>,
     /// Whether other numbers are as unknown as unknown fields.
     pub(crate) closed: bool,
+    /// The number of the first value, which is that of fields that are not there.
+    pub(crate) default: i32,
 }
 
 impl Enum {
@@ -206,6 +210,7 @@ impl Enum {
             .into_iter()
             .map(|(number, name)| (number, Symbol::new(name)))
             .collect();
+        let default = values.first().map_or(0, |(number, _)| *number);
         // Stable, so that of several names the first is kept.
         values.sort_by_key(|(number, _)| *number);
         values.dedup_by_key(|(number, _)| *number);
@@ -220,6 +225,7 @@ impl Enum {
             values,
             small,
             closed,
+            default,
         }
     }
 

@@ -90,9 +90,44 @@ impl<'a> Run<'a> {
             let pushed = self.columns[*list as usize].push_list(0);
             pushed.map_err(|full| stop(full, *list, start))?;
         }
-        self.values_left = MAX_VALUES + (end - start);
-        self.message(&self.plan.tables[0], slot, start, end, 0, 0)?;
+        self.allow(end - start);
+        self.rest(slot, start, end)
+    }
+
+    /// Lets lists have as many values as messages of so many bytes may have.
+    pub(crate) fn allow(&mut self, bytes: usize) {
+        self.values_left = MAX_VALUES + bytes;
+    }
+
+    /// Reads what is left of a message into a row, whose slots are there.
+    pub(crate) fn rest(&mut self, slot: usize, at: usize, end: usize) -> Result<(), Stop> {
+        self.message(&self.plan.tables[0], slot, at, end, 0, 0)?;
         Ok(())
+    }
+
+    /// Reads values of a field of a row as long as they come next, packed ones too. Returns
+    /// where something else is.
+    #[inline(never)]
+    pub(crate) fn while_next(
+        &mut self,
+        entry: &Entry,
+        slot: usize,
+        mut at: usize,
+        end: usize,
+    ) -> Result<usize, Stop> {
+        let packed = entry.number << 3 | BYTES;
+        while at < end {
+            let read = wire::varint(self.bytes, at, end);
+            let (tag, after) = read.map_err(|fault| whole(fault, at))?;
+            if tag == u64::from(entry.tag) {
+                at = self.value(entry, slot, (after, end), 0)?;
+            } else if entry.packable && tag == u64::from(packed) {
+                at = self.packed(*entry, after, end)?;
+            } else {
+                break;
+            }
+        }
+        Ok(at)
     }
 
     /// Reads the fields of a message into a slot, up to `end` or, if it is a group, to the end
@@ -277,7 +312,8 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// One number of an enum. One that a closed enum does not have is an unknown field.
+    /// One number of an enum. One that a closed enum does not have is an unknown field; as the
+    /// value of a map's entry, it makes that unknown, see [`maps`](crate::maps).
     #[inline(never)]
     fn enumerated(
         &mut self,
@@ -291,7 +327,7 @@ impl<'a> Run<'a> {
         let (value, after) = read.map_err(|fault| stop(fault, entry.column, at))?;
         let values = &self.plan.enums[index as usize];
         let number = low(value);
-        if values.closed && values.name(number.cast_signed()).is_none() {
+        if values.closed && !entry.of_map && values.name(number.cast_signed()).is_none() {
             return Ok(after);
         }
         if entry.list != NONE {
@@ -356,6 +392,12 @@ impl<'a> Run<'a> {
         Ok(slot)
     }
 
+    /// Whether another member of a field's oneof is there.
+    pub(crate) fn has_other(&self, entry: &Entry, slot: usize) -> bool {
+        let mut members = self.plan.oneofs[entry.oneof as usize].iter();
+        members.any(|it| *it != entry.column && self.columns[*it as usize].valid[slot] == 1)
+    }
+
     /// Takes back the other members of a oneof.
     #[inline(never)]
     fn clear_others(&mut self, entry: &Entry, slot: usize) {
@@ -416,18 +458,18 @@ pub(crate) fn wire_type(op: Op) -> u32 {
     clippy::cast_possible_truncation,
     reason = "the low half is what is meant"
 )]
-fn low(value: u64) -> u32 {
+pub(crate) fn low(value: u64) -> u32 {
     value as u32
 }
 
 #[inline(always)]
-fn zigzag32(value: u64) -> u32 {
+pub(crate) fn zigzag32(value: u64) -> u32 {
     let value = low(value);
     (value >> 1) ^ (value & 1).wrapping_neg()
 }
 
 #[inline(always)]
-fn zigzag64(value: u64) -> u64 {
+pub(crate) fn zigzag64(value: u64) -> u64 {
     (value >> 1) ^ (value & 1).wrapping_neg()
 }
 

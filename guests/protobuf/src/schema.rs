@@ -189,7 +189,14 @@ fn add(pool: &mut DescriptorPool, name: &str, text: &str) -> Result<String, Sche
 fn parse(name: &str, text: &str) -> Result<FileDescriptorProto, SchemaError> {
     protox_parse::parse(name, text).map_err(|error| match is_edition(text) {
         true => SchemaError::Edition(name.to_owned()),
-        false => SchemaError::Parse(format!("{error:?}")),
+        false => {
+            // Which says where, except at the end of the file.
+            let why = format!("{error:?}");
+            SchemaError::Parse(match why.starts_with(name) {
+                true => why,
+                false => format!("{name}: {why}"),
+            })
+        }
     })
 }
 

@@ -30,13 +30,14 @@ impl Span {
     pub(crate) fn number(number: u32) -> Self {
         Self {
             start: number,
-            len: 0,
+            len: 1,
         }
     }
 
+    /// The number, unless there was none.
     #[inline(always)]
-    pub(crate) fn as_number(self) -> u32 {
-        self.start
+    pub(crate) fn as_number(self) -> Option<i32> {
+        (self.len > 0).then_some(self.start.cast_signed())
     }
 
     #[inline(always)]
@@ -125,6 +126,10 @@ impl Slots {
         &mut self.columns[column]
     }
 
+    pub(crate) fn get(&self, column: usize) -> &Staged {
+        &self.columns[column]
+    }
+
     #[inline(always)]
     pub(crate) fn more_spans(&mut self, column: usize, count: usize) {
         let spans = &mut self.columns[column].spans;
@@ -167,16 +172,21 @@ impl Slots {
             }
             return Ok(());
         }
-        // Pieces behind the second find those before at the end of what was joined, since
-        // only one slot of a column is being written.
-        let start = match before.start().checked_sub(bytes.len()) {
-            Some(start) => start,
-            None => {
-                let start = column.joined.len();
-                let before = &bytes[before.start()..before.start() + before.len()];
-                column.joined.extend_from_slice(before);
-                start
+        // Those before are usually at the end of what was joined: a message comes in many
+        // pieces while no other is read.
+        let end = bytes.len() + column.joined.len();
+        let start = if before.start() + before.len() == end && before.start() >= bytes.len() {
+            before.start() - bytes.len()
+        } else {
+            let start = column.joined.len();
+            match before.start().checked_sub(bytes.len()) {
+                Some(from) => column.joined.extend_from_within(from..from + before.len()),
+                None => {
+                    let before = &bytes[before.start()..before.start() + before.len()];
+                    column.joined.extend_from_slice(before);
+                }
             }
+            start
         };
         let piece = &bytes[piece.start()..piece.start() + piece.len()];
         column.joined.extend_from_slice(piece);

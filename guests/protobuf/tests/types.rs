@@ -142,13 +142,15 @@ extend M { repeated int32 more = 100; }"#;
         .varint(4, 9)
         .bytes(8, wire().bytes(1, "k").varint(2, 9))
         .bytes(8, wire().bytes(1, "l").varint(2, 2))
+        .bytes(8, wire().bytes(1, "l").varint(2, 0))
+        .bytes(8, wire().bytes(1, "m"))
         .group(5, &wire().varint(1, 7).group(9, &wire().varint(1, 1)))
         .group(6, &wire())
         .group(6, &wire().varint(2, 8))
         .bytes(100, [4, 5])
         .bytes(101, wire().varint(1, 3));
     let found = row(text, &message.0);
-    let expected = json!({"a": null, "b": null, "e": null, "es": ["ONE", "TWO"], "em": [["l", "TWO"]],
+    let expected = json!({"a": null, "b": null, "e": null, "es": ["ONE", "TWO"], "em": [["l", "TWO"], ["m", "ONE"]],
         "g": {"x": 7}, "l": [{"y": null}, {"y": 8}], "[more]": [4, 5], "[Other.nested]": {"a": 3}});
     assert_eq!(found, expected);
 }
@@ -488,7 +490,10 @@ fn schemas_and_what_they_import() {
     assert_eq!(compile(meta, &[]), "");
     let edition = "// A comment\n/* and another */ edition = \"2023\";\nmessage M { int32 a = 1; }";
     assert!(compile(edition, &[]).contains("has no reader for editions yet"));
-    assert!(compile("message M { int32 a = 1; ", &[]).contains("schema.proto:1"));
+    assert!(
+        compile("message M {\n int32 a = ; }", &[]).starts_with("schema.proto:2:12: expected ")
+    );
+    assert!(compile("message M { int32 a = 1; ", &[]).starts_with("schema.proto: expected "));
     assert!(compile("message M { Nothing a = 1; }", &[]).contains("Nothing"));
 }
 
