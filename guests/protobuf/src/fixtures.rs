@@ -2,6 +2,9 @@
 
 use prost::Message;
 
+/// Decodes one message and drops it.
+pub type Generated = fn(&[u8]) -> Result<(), prost::DecodeError>;
+
 /// One shape of message.
 #[derive(Clone, Copy, Debug)]
 pub struct Fixture {
@@ -11,7 +14,7 @@ pub struct Fixture {
     pub schema: fn() -> String,
     message: fn(&mut Random) -> Vec<u8>,
     /// Decodes one message with the code that prost makes, where there is such code.
-    pub generated: Option<fn(&[u8]) -> Result<(), prost::DecodeError>>,
+    pub generated: Option<Generated>,
 }
 
 impl Fixture {

@@ -35,9 +35,9 @@ enum Framing {
 /// The plug-in `protobuf`.
 pub enum Protobuf {
     /// Messages say which schema they have.
-    Framed(Decoder),
+    Framed(Box<Decoder>),
     /// All messages have the schema of the options.
-    Raw(RawDecoder),
+    Raw(Box<RawDecoder>),
 }
 
 impl Deserializer for Protobuf {
@@ -59,7 +59,7 @@ impl Deserializer for Protobuf {
             options.framing == Framing::Raw,
         );
         let name = match (options.framing, options.subject, options.id) {
-            (Framing::Confluent, None, None) => return Ok(Self::Framed(Decoder::new(format))),
+            (Framing::Confluent, None, None) => return Ok(Self::Framed(Box::new(Decoder::new(format)))),
             (Framing::Confluent, Some(_), _) => {
                 return Err(misplaced("schema.subject"));
             }
@@ -78,7 +78,7 @@ impl Deserializer for Protobuf {
                 );
             }
         };
-        Ok(Self::Raw(RawDecoder::new(format, name)))
+        Ok(Self::Raw(Box::new(RawDecoder::new(format, name))))
     }
 
     fn decode(&mut self, batch: &Batch<'_>) -> Result<Decoded, BatchError> {
