@@ -59,7 +59,9 @@ impl Deserializer for Protobuf {
             options.framing == Framing::Raw,
         );
         let name = match (options.framing, options.subject, options.id) {
-            (Framing::Confluent, None, None) => return Ok(Self::Framed(Box::new(Decoder::new(format)))),
+            (Framing::Confluent, None, None) => {
+                return Ok(Self::Framed(Box::new(Decoder::new(format))));
+            }
             (Framing::Confluent, Some(_), _) => {
                 return Err(misplaced("schema.subject"));
             }

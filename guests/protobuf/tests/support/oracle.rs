@@ -3,9 +3,7 @@
 use std::collections::BTreeMap;
 
 use prost_reflect::prost::Message;
-use prost_reflect::{
-    DynamicMessage, FieldDescriptor, Kind, MapKey, MessageDescriptor, ReflectMessage, Value,
-};
+use prost_reflect::{DynamicMessage, Kind, MapKey, MessageDescriptor, ReflectMessage, Value};
 use serde_json::{Map, Value as Json, json};
 
 use super::render::{float, hex};
@@ -30,7 +28,7 @@ fn columns(message: &DynamicMessage, open: &mut Vec<String>) -> Option<Json> {
         {
             Json::Null
         } else {
-            value(&field, &field.kind(), &message.get_field(&field), open)?
+            value(&field.kind(), &message.get_field(&field), open)?
         };
         columns.insert(name, column);
     }
@@ -48,12 +46,7 @@ fn columns(message: &DynamicMessage, open: &mut Vec<String>) -> Option<Json> {
     Some(Json::Object(columns))
 }
 
-fn value(
-    field: &FieldDescriptor,
-    kind: &Kind,
-    value_of: &Value,
-    open: &mut Vec<String>,
-) -> Option<Json> {
+fn value(kind: &Kind, value_of: &Value, open: &mut Vec<String>) -> Option<Json> {
     Some(match value_of {
         Value::Bool(it) => json!(it),
         Value::I32(it) => json!(it),
@@ -74,13 +67,13 @@ fn value(
         Value::Message(message) => nested(message, open)?,
         Value::List(items) => items
             .iter()
-            .map(|item| value(field, kind, item, open))
+            .map(|item| value(kind, item, open))
             .collect::<Option<_>>()?,
         Value::Map(entries) => {
             let kind = kind.as_message().unwrap().map_entry_value_field().kind();
             let entries: Option<BTreeMap<String, Json>> = entries
                 .iter()
-                .map(|(key, entry)| Some((text(key), value(field, &kind, entry, open)?)))
+                .map(|(key, entry)| Some((text(key), value(&kind, entry, open)?)))
                 .collect();
             let entries = entries?.into_iter();
             entries.map(|(key, value)| json!([key, value])).collect()
@@ -123,7 +116,7 @@ fn nested(message: &DynamicMessage, open: &mut Vec<String>) -> Option<Json> {
         name if name.starts_with("google.protobuf.") && name.ends_with("Value") => {
             let field = descriptor.get_field(1).unwrap();
             let wrapped = message.get_field(&field);
-            return value(&field, &field.kind(), &wrapped, open);
+            return value(&field.kind(), &wrapped, open);
         }
         name if open.iter().any(|open| open == name) => {
             return as_text(message);
