@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// Folders under `guests/`, and the names of the modules that the host embeds.
-const GUESTS: [&str; 4] = ["avro", "bench", "drop-by-header", "json"];
+const GUESTS: [&str; 5] = ["avro", "bench", "drop-by-header", "json", "protobuf"];
 
 fn main() {
     // Asked for when it runs: a target folder may be copied from one checkout to another.

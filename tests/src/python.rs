@@ -66,6 +66,32 @@ impl PythonPeer {
         )
     }
 
+    /// Produces Protobuf messages of three types to a topic that exists, the same ones every
+    /// time, and returns what the script says of each: `partition`, `offset`, `type`, `value`.
+    #[must_use]
+    pub fn produce_events(
+        &self,
+        brokers: &str,
+        registry: &str,
+        topic: &str,
+        count: u32,
+    ) -> Vec<Value> {
+        let count = count.to_string();
+        self.run(
+            "produce_events.py",
+            &[
+                "--brokers",
+                brokers,
+                "--registry",
+                registry,
+                "--topic",
+                topic,
+                "--count",
+                &count,
+            ],
+        )
+    }
+
     /// Runs a script of `tests/python` and returns the JSON lines it prints.
     ///
     /// # Panics

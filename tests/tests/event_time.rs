@@ -11,7 +11,7 @@ use weir::config::PipelineConfig;
 use weir::pipeline::{self, Parts, Plugins};
 use weir::plugin::{Limits, Plugin, PluginEngine};
 use weir::rows::Rows;
-use weir::schemas::{Schema, SchemaError, SchemaSource, SchemaType};
+use weir::schemas::{Registered, Schema, SchemaError, SchemaSource, SchemaType};
 use weir::sink::{Sink, SinkError};
 use weir_tests::kafka::Kafka;
 use weir_tests::mock::Mock;
@@ -321,7 +321,7 @@ impl SchemaSource for Orders {
         })
     }
 
-    fn latest(&self, subject: &str) -> Result<Schema, SchemaError> {
+    fn latest(&self, subject: &str) -> Result<Registered, SchemaError> {
         Err(SchemaError::NotFound(subject.into()))
     }
 }

@@ -15,6 +15,7 @@ mod framing;
 mod key;
 mod lookup;
 mod messages;
+mod one_schema;
 mod rewrite;
 
 pub use decoder::{Compiled, Decoder, Format, MAX_SCHEMAS};
@@ -22,3 +23,4 @@ pub use framing::{Framing, FramingError, FramingName, PREFIX, prefix_of, schema_
 pub use key::{Guid, SchemaKey};
 pub use lookup::{HostSchemas, SchemaLookup};
 pub use messages::{Messages, ShapeError};
+pub use one_schema::{OneSchema, SchemaName};

@@ -286,7 +286,7 @@ fn weir(
             deserializer: (plugin, serde_json::json!({})),
             limits: Limits::default(),
         },
-        schemas: Arc::new(OneSchema(topic.schema.clone())),
+        schemas: Arc::new(OneSchema::avro(&topic.schema)),
         sink: Box::new(TimedSink {
             span: Arc::clone(&span),
             writes: 0,

@@ -6,7 +6,6 @@ pub mod consume;
 pub mod crossing;
 pub mod decode;
 pub mod event_time;
-pub mod json;
 mod produce;
 pub mod profiles;
 mod timing;

@@ -5,9 +5,7 @@ use indicatif::MultiProgress;
 use serde_json::json;
 
 use super::{CliError, log, show, wiring};
-use crate::bench::{
-    Measurement, consume, crossing, decode, event_time, json as decode_json, profiles,
-};
+use crate::bench::{Measurement, consume, crossing, decode, event_time, profiles};
 
 #[derive(Args)]
 pub(super) struct BenchArgs {
@@ -26,7 +24,7 @@ pub(super) struct BenchArgs {
 enum What {
     /// Handing messages to a component: columns against a list of records
     Crossing,
-    /// Avro and JSON to columns: the components against native decoders
+    /// Avro, Protobuf and JSON to columns: the components against native decoders
     Decode,
     /// A topic to decoded rows, against a bare consumer loop
     Consume,
@@ -52,10 +50,6 @@ pub(super) fn bench(args: &BenchArgs) -> Result<(), CliError> {
     }
     if chosen(What::Decode) {
         print(&decode::run(&engine).map_err(CliError::failed)?, args.json);
-        print(
-            &decode_json::run(&engine).map_err(CliError::failed)?,
-            args.json,
-        );
     }
     if chosen(What::EventTime) {
         print(&event_time::run().map_err(CliError::failed)?, args.json);

@@ -47,6 +47,7 @@ pub enum PluginRole {
 /// The plug-ins that come with weir.
 pub const BUILT_IN: &[(&str, PluginRole)] = &[
     ("avro", PluginRole::Deserializer),
+    ("protobuf", PluginRole::Deserializer),
     ("drop-by-header", PluginRole::ConsumerInterceptor),
     ("json", PluginRole::Deserializer),
 ];

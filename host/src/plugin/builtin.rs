@@ -14,6 +14,10 @@ const BUILTINS: &[(&str, &[u8])] = &[
         "json",
         include_bytes!(concat!(env!("OUT_DIR"), "/json.wasm")),
     ),
+    (
+        "protobuf",
+        include_bytes!(concat!(env!("OUT_DIR"), "/protobuf.wasm")),
+    ),
 ];
 
 /// The names that a pipeline file may use in place of a path.

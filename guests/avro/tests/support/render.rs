@@ -73,6 +73,8 @@ fn field(fields: &[rows::Field], at: &mut usize) -> Field {
         "tsm:UTC" => DataType::Timestamp(TimeUnit::Millisecond, Some("UTC".into())),
         "tsu:UTC" => DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),
         "tsn:UTC" => DataType::Timestamp(TimeUnit::Nanosecond, Some("UTC".into())),
+        "tDn" => DataType::Duration(TimeUnit::Nanosecond),
+        "tDu" => DataType::Duration(TimeUnit::Microsecond),
         "tin" => DataType::Interval(IntervalUnit::MonthDayNano),
         "+s" => DataType::Struct(Fields::from(children)),
         "+l" => DataType::List(child()),
@@ -165,7 +167,7 @@ fn value(field: &Field, array: &ArrayRef, row: usize) -> Value {
             let data = array.to_data();
             data.buffers()[0].typed_data::<i32>()[row].into()
         }
-        DataType::Time64(_) | DataType::Timestamp(..) => {
+        DataType::Time64(_) | DataType::Timestamp(..) | DataType::Duration(_) => {
             let data = array.to_data();
             data.buffers()[0].typed_data::<i64>()[row].into()
         }
@@ -206,7 +208,10 @@ fn map(array: &MapArray, row: usize) -> Value {
         panic!()
     };
     let columns = entries.as_struct().columns();
-    let key = |row| columns[0].as_string::<i32>().value(row).to_owned();
+    let key = |row| match value(&fields[0], &columns[0], row) {
+        Value::String(key) => key,
+        key => key.to_string(),
+    };
     let entries = (0..entries.len()).map(|row| (key(row), value(&fields[1], &columns[1], row)));
     // A key that is there twice keeps its last value, as in apache-avro's hash map.
     let entries: BTreeMap<String, Value> = entries.collect();

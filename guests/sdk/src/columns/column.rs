@@ -149,6 +149,38 @@ impl Column {
         Ok(())
     }
 
+    /// Adds `count` items, which its child has already, to the last list.
+    ///
+    /// # Errors
+    /// The column is full.
+    #[inline(always)]
+    pub fn grow_list(&mut self, count: usize) -> Result<(), ColumnFull> {
+        self.items = i32::try_from(count)
+            .ok()
+            .and_then(|count| self.items.checked_add(count))
+            .ok_or(ColumnFull)?;
+        if let Some(end) = self.offsets.last_chunk_mut() {
+            *end = self.items.to_le_bytes();
+        }
+        Ok(())
+    }
+
+    /// Makes the last list end at item `end`, which is not behind its end so far.
+    pub fn cut_last_list(&mut self, end: usize) {
+        let end = i32::try_from(end).unwrap_or(i32::MAX).min(self.items);
+        self.items = end;
+        if let Some(last) = self.offsets.last_chunk_mut() {
+            *last = end.to_le_bytes();
+        }
+    }
+
+    /// Takes back all but the first `count` lists, but not their items.
+    pub fn cut_lists(&mut self, count: usize) {
+        self.offsets.truncate((count + 1) * 4);
+        let last = self.offsets.last_chunk();
+        self.items = last.map_or(0, |end| i32::from_le_bytes(*end));
+    }
+
     /// Values of the child so far, for lists.
     #[must_use]
     pub fn items(&self) -> usize {
@@ -172,16 +204,21 @@ impl Column {
             .unwrap_or(0)
     }
 
-    fn valid_utf8(&self) -> bool {
-        if is_ascii(&self.data) {
+    /// Whether all values of variable length but the first `count` are UTF-8, each for itself.
+    #[must_use]
+    pub fn is_utf8_from(&self, count: usize) -> bool {
+        let start = self.end_of(count);
+        let data = self.data.get(start..).unwrap_or_default();
+        if is_ascii(data) {
             return true;
         }
-        let Ok(text) = std::str::from_utf8(&self.data) else {
+        let Ok(text) = std::str::from_utf8(data) else {
             return false;
         };
         let (ends, _) = self.offsets.as_chunks::<4>();
-        ends.iter().all(|end| {
-            usize::try_from(i32::from_le_bytes(*end)).is_ok_and(|end| text.is_char_boundary(end))
+        ends.iter().skip(count).all(|end| {
+            let end = usize::try_from(i32::from_le_bytes(*end));
+            end.is_ok_and(|end| text.is_char_boundary(end - start))
         })
     }
 }
@@ -275,7 +312,7 @@ pub(super) fn all_utf8(shapes: &[Shape], columns: &[Column]) -> bool {
     shapes
         .iter()
         .zip(columns)
-        .all(|(shape, column)| !shape.text || column.valid_utf8())
+        .all(|(shape, column)| !shape.text || column.is_utf8_from(0))
 }
 
 /// Takes the values out of column `index` and those below it, in pre-order.

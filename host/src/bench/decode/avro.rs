@@ -10,34 +10,23 @@ use arrow_avro::schema::{
     AvroSchema as ArrowAvroSchema, Fingerprint, FingerprintAlgorithm, SchemaStore,
 };
 use weir_avro::fixtures::{self, Fixture};
-use weir_guest::schemas as guest;
 
-use super::timing::{Way, measure};
-use super::{BenchError, Measurement};
-use crate::batch::{BatchBuilder, Capacity, MessageBatch, TopicPartition};
+use super::super::timing::{Way, measure};
+use super::{BATCHES, COMPONENT, ID, NATIVE, OneSchema, ROWS, SEED, batch, expect_all, next};
+use crate::batch::MessageBatch;
+use crate::bench::{BenchError, Measurement};
 use crate::plugin::{Deserializer, Limits, Plugin, PluginEngine};
-use crate::schemas::{Registered, Schema, SchemaError, SchemaSource, SchemaType};
 
-/// Messages in a batch.
-const ROWS: usize = 1_000;
-/// Different batches, which repeat.
-const BATCHES: usize = 16;
-/// The ways, by name.
-const COMPONENT: &str = "component";
-const NATIVE: &str = "component's code, native";
+/// The others, by name.
 const ARROW: &str = "arrow-avro, native";
 const APACHE: &str = "apache-avro, native";
-/// Of the data.
-const SEED: u64 = 7;
-/// The schema id in the messages.
-const ID: u32 = 1;
 
 /// Measures the three shapes: `flat` of 5 fields, `order` with a nested array, a union and an
 /// enum, and `wide` of 50 fields.
 ///
 /// # Errors
 /// When one of the decoders fails.
-pub fn run(engine: &PluginEngine) -> Result<Vec<Measurement>, BenchError> {
+pub(super) fn run(engine: &PluginEngine) -> Result<Vec<Measurement>, BenchError> {
     let mut all = Vec::new();
     for fixture in fixtures::all() {
         all.extend(shape(engine, &fixture)?);
@@ -51,7 +40,7 @@ fn shape(engine: &PluginEngine, fixture: &Fixture) -> Result<Vec<Measurement>, B
         .map_err(BenchError::new)?;
     let batches: Vec<MessageBatch> = datums.chunks(ROWS).map(batch).collect();
     let plugin = Plugin::load(engine, "avro").map_err(BenchError::new)?;
-    let schemas = Arc::new(OneSchema(fixture.schema.clone()));
+    let schemas = Arc::new(OneSchema::avro(&fixture.schema));
     let mut component = Deserializer::open(
         &plugin,
         &serde_json::json!({}),
@@ -128,39 +117,6 @@ fn shape(engine: &PluginEngine, fixture: &Fixture) -> Result<Vec<Measurement>, B
     ])
 }
 
-/// The next batch of a cycle, which has no end.
-fn next<'a>(turns: &mut impl Iterator<Item = &'a MessageBatch>) -> &'a MessageBatch {
-    turns.next().expect("a cycle of batches has no end")
-}
-
-fn expect_all(rows: usize) -> Result<(), BenchError> {
-    match rows {
-        ROWS => Ok(()),
-        _ => Err(BenchError::new(format!("{rows} rows of {ROWS} messages"))),
-    }
-}
-
-/// The messages in the Confluent wire format.
-pub(super) fn batch(datums: &[Vec<u8>]) -> MessageBatch {
-    let source = TopicPartition {
-        topic: "bench".into(),
-        partition: 0,
-    };
-    let mut builder = BatchBuilder::new(source, Capacity::default());
-    for (offset, datum) in (0..).zip(datums) {
-        let fits = builder.push(offset, offset, None, Some(&framed(datum)));
-        assert!(fits, "the benchmark's batches are small");
-    }
-    builder.finish()
-}
-
-pub(super) fn framed(datum: &[u8]) -> Vec<u8> {
-    let mut value = vec![0];
-    value.extend(ID.to_be_bytes());
-    value.extend(datum);
-    value
-}
-
 fn arrow_avro(schema: &str) -> Result<arrow_avro::reader::Decoder, BenchError> {
     let mut store = SchemaStore::new_with_type(FingerprintAlgorithm::Id);
     store
@@ -172,37 +128,4 @@ fn arrow_avro(schema: &str) -> Result<arrow_avro::reader::Decoder, BenchError> {
         .with_active_fingerprint(Fingerprint::Id(ID))
         .build_decoder()
         .map_err(BenchError::new)
-}
-
-/// A schema by every id.
-#[derive(Debug)]
-pub(super) struct OneSchema(pub(super) String);
-
-impl SchemaSource for OneSchema {
-    fn by_id(&self, _: u32) -> Result<Schema, SchemaError> {
-        Ok(Schema {
-            schema_type: SchemaType::Avro,
-            text: self.0.clone(),
-            references: Vec::new(),
-        })
-    }
-
-    fn latest(&self, _: &str) -> Result<Registered, SchemaError> {
-        Ok(Registered {
-            id: Some(ID),
-            guid: None,
-            version: None,
-            schema: SchemaSource::by_id(self, ID)?,
-        })
-    }
-}
-
-impl weir_guest::confluent::SchemaLookup for OneSchema {
-    fn by_id(&self, _: u32) -> Result<guest::Schema, guest::SchemaError> {
-        Ok(guest::Schema {
-            schema_type: guest::SchemaType::Avro,
-            text: self.0.clone(),
-            references: Vec::new(),
-        })
-    }
 }

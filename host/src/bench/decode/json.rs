@@ -5,27 +5,18 @@ use std::sync::Arc;
 
 use arrow::json::ReaderBuilder;
 use serde_json::Value;
-use weir_guest::schemas as guest;
 use weir_json::fixtures::{self, Fixture};
 use weir_json::{Decoder, Options};
 
-use super::timing::{Way, measure};
-use super::{BenchError, Measurement};
-use crate::batch::{BatchBuilder, Capacity, MessageBatch, TopicPartition};
+use super::super::timing::{Way, measure};
+use super::{BATCHES, COMPONENT, NATIVE, OneSchema, ROWS, SEED, batch, expect_all, next};
+use crate::batch::MessageBatch;
+use crate::bench::{BenchError, Measurement};
 use crate::plugin::{Deserializer, Limits, Plugin, PluginEngine};
-use crate::schemas::{Schema, SchemaError, SchemaSource, SchemaType};
 
-/// Messages in a batch.
-const ROWS: usize = 1_000;
-/// Different batches, which repeat.
-const BATCHES: usize = 16;
-/// The ways, by name.
-const COMPONENT: &str = "component";
-const NATIVE: &str = "component's code, native";
+/// The others, by name.
 const ARROW: &str = "arrow-json, native";
 const SERDE: &str = "serde_json, native";
-/// Of the data.
-const SEED: u64 = 7;
 /// Bytes before the text.
 const PREFIX: usize = 5;
 
@@ -34,7 +25,7 @@ const PREFIX: usize = 5;
 ///
 /// # Errors
 /// When one of the decoders fails.
-pub fn run(engine: &PluginEngine) -> Result<Vec<Measurement>, BenchError> {
+pub(super) fn run(engine: &PluginEngine) -> Result<Vec<Measurement>, BenchError> {
     let mut all = Vec::new();
     for fixture in fixtures::all() {
         all.extend(shape(engine, &fixture)?);
@@ -46,7 +37,7 @@ fn shape(engine: &PluginEngine, fixture: &Fixture) -> Result<Vec<Measurement>, B
     let texts = fixture.texts(ROWS * BATCHES, SEED);
     let batches: Vec<MessageBatch> = texts.chunks(ROWS).map(batch).collect();
     let plugin = Plugin::load(engine, "json").map_err(BenchError::new)?;
-    let schemas = Arc::new(OneSchema(fixture.schema.clone()));
+    let schemas = Arc::new(OneSchema::json(&fixture.schema));
     let mut component = Deserializer::open(
         &plugin,
         &serde_json::json!({}),
@@ -127,59 +118,4 @@ fn shape(engine: &PluginEngine, fixture: &Fixture) -> Result<Vec<Measurement>, B
             }),
         ),
     ])
-}
-
-/// The next one of a cycle, which has no end.
-fn next<'a, T: 'a>(turns: &mut impl Iterator<Item = &'a T>) -> &'a T {
-    turns.next().expect("a cycle of batches has no end")
-}
-
-fn expect_all(rows: usize) -> Result<(), BenchError> {
-    match rows {
-        ROWS => Ok(()),
-        _ => Err(BenchError::new(format!("{rows} rows of {ROWS} messages"))),
-    }
-}
-
-/// The messages in the Confluent wire format.
-fn batch(texts: &[Vec<u8>]) -> MessageBatch {
-    let source = TopicPartition {
-        topic: "bench".into(),
-        partition: 0,
-    };
-    let mut builder = BatchBuilder::new(source, Capacity::default());
-    for (offset, text) in (0..).zip(texts) {
-        let framed = [&[0, 0, 0, 0, 1], &text[..]].concat();
-        let fits = builder.push(offset, offset, None, Some(&framed));
-        assert!(fits, "the benchmark's batches are small");
-    }
-    builder.finish()
-}
-
-/// A schema by every id.
-#[derive(Debug)]
-struct OneSchema(String);
-
-impl SchemaSource for OneSchema {
-    fn by_id(&self, _: u32) -> Result<Schema, SchemaError> {
-        Ok(Schema {
-            schema_type: SchemaType::Json,
-            text: self.0.clone(),
-            references: Vec::new(),
-        })
-    }
-
-    fn latest(&self, _: &str) -> Result<Schema, SchemaError> {
-        self.by_id(1)
-    }
-}
-
-impl weir_guest::confluent::SchemaLookup for OneSchema {
-    fn by_id(&self, _: u32) -> Result<guest::Schema, guest::SchemaError> {
-        Ok(guest::Schema {
-            schema_type: guest::SchemaType::Json,
-            text: self.0.clone(),
-            references: Vec::new(),
-        })
-    }
 }

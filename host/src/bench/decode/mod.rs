@@ -1,0 +1,133 @@
+//! Messages to columns, format by format: the built-in component, the same code natively, and
+//! the decoders that others use.
+
+mod avro;
+mod json;
+mod protobuf;
+
+use weir_guest::schemas as guest;
+
+use super::{BenchError, Measurement};
+use crate::batch::{BatchBuilder, Capacity, MessageBatch, TopicPartition};
+use crate::plugin::PluginEngine;
+use crate::schemas::{Registered, Schema, SchemaError, SchemaSource, SchemaType};
+
+/// Messages in a batch.
+const ROWS: usize = 1_000;
+/// Different batches, which repeat.
+const BATCHES: usize = 16;
+/// The ways that every format has, by name.
+const COMPONENT: &str = "component";
+const NATIVE: &str = "component's code, native";
+/// Of the data.
+const SEED: u64 = 7;
+/// The schema id in the messages.
+const ID: u32 = 1;
+
+/// Measures three shapes of each format: `flat` of 5 fields, `order` with nested lists and an
+/// enum, and `wide` of 50 fields.
+///
+/// # Errors
+/// When one of the decoders fails.
+pub fn run(engine: &PluginEngine) -> Result<Vec<Measurement>, BenchError> {
+    let mut all = avro::run(engine)?;
+    all.extend(protobuf::run(engine)?);
+    all.extend(json::run(engine)?);
+    Ok(all)
+}
+
+/// The next one of a cycle, which has no end.
+fn next<'a, T: 'a>(turns: &mut impl Iterator<Item = &'a T>) -> &'a T {
+    turns.next().expect("a cycle of batches has no end")
+}
+
+fn expect_all(rows: usize) -> Result<(), BenchError> {
+    match rows {
+        ROWS => Ok(()),
+        _ => Err(BenchError::new(format!("{rows} rows of {ROWS} messages"))),
+    }
+}
+
+/// The messages in the Confluent wire format.
+pub(super) fn batch(datums: &[Vec<u8>]) -> MessageBatch {
+    let source = TopicPartition {
+        topic: "bench".into(),
+        partition: 0,
+    };
+    let mut builder = BatchBuilder::new(source, Capacity::default());
+    for (offset, datum) in (0..).zip(datums) {
+        let fits = builder.push(offset, offset, None, Some(&framed(datum)));
+        assert!(fits, "the benchmark's batches are small");
+    }
+    builder.finish()
+}
+
+pub(super) fn framed(datum: &[u8]) -> Vec<u8> {
+    let mut value = vec![0];
+    value.extend(ID.to_be_bytes());
+    value.extend(datum);
+    value
+}
+
+/// A schema by every id.
+#[derive(Debug)]
+pub(super) struct OneSchema {
+    schema_type: SchemaType,
+    text: String,
+}
+
+impl OneSchema {
+    pub(super) fn avro(text: &str) -> Self {
+        Self {
+            schema_type: SchemaType::Avro,
+            text: text.to_owned(),
+        }
+    }
+
+    fn json(text: &str) -> Self {
+        Self {
+            schema_type: SchemaType::Json,
+            text: text.to_owned(),
+        }
+    }
+
+    fn protobuf(text: &str) -> Self {
+        Self {
+            schema_type: SchemaType::Protobuf,
+            text: text.to_owned(),
+        }
+    }
+}
+
+impl SchemaSource for OneSchema {
+    fn by_id(&self, _: u32) -> Result<Schema, SchemaError> {
+        Ok(Schema {
+            schema_type: self.schema_type,
+            text: self.text.clone(),
+            references: Vec::new(),
+        })
+    }
+
+    fn latest(&self, _: &str) -> Result<Registered, SchemaError> {
+        Ok(Registered {
+            id: Some(ID),
+            guid: None,
+            version: None,
+            schema: SchemaSource::by_id(self, ID)?,
+        })
+    }
+}
+
+impl weir_guest::confluent::SchemaLookup for OneSchema {
+    fn by_id(&self, _: u32) -> Result<guest::Schema, guest::SchemaError> {
+        Ok(guest::Schema {
+            schema_type: match self.schema_type {
+                SchemaType::Avro => guest::SchemaType::Avro,
+                SchemaType::Protobuf => guest::SchemaType::Protobuf,
+                SchemaType::Json => guest::SchemaType::Json,
+            },
+            text: self.text.clone(),
+            references: Vec::new(),
+        })
+    }
+}
