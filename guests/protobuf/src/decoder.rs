@@ -53,6 +53,8 @@ impl ProtobufFormat {
 impl confluent::Format for ProtobufFormat {
     type Compiled = FileRows;
 
+    const HAS_INDEXES: bool = true;
+
     fn compile(&mut self, id: u32, schema: &schemas::Schema) -> Result<FileRows, String> {
         let file = File::parse(schema).map_err(|error| error.to_string())?;
         let mut rows = FileRows {
