@@ -3,7 +3,7 @@
 /// Appends what a text stands for, or returns `None`, having appended a part.
 pub(crate) fn decode(text: &[u8], bytes: &mut Vec<u8>) -> Option<()> {
     let text = match text {
-        [bare @ .., b'=', b'='] | [bare @ .., b'='] if text.len() % 4 == 0 => bare,
+        [bare @ .., b'=', b'='] | [bare @ .., b'='] if text.len().is_multiple_of(4) => bare,
         text => text,
     };
     let (quads, rest) = text.as_chunks::<4>();
@@ -11,19 +11,20 @@ pub(crate) fn decode(text: &[u8], bytes: &mut Vec<u8>) -> Option<()> {
         let [_, a, b, c] = join(quad)?.to_be_bytes();
         bytes.extend_from_slice(&[a, b, c]);
     }
+    // Bits that no byte has must be 0, or two texts would stand for the same.
     match rest {
-        [] => Some(()),
-        // Bits that no byte has must be 0, or two texts would stand for the same.
+        [] => {}
         [a, b] => match join(&[*a, *b, b'A', b'A'])?.to_be_bytes() {
-            [_, a, 0, 0] => Some(bytes.push(a)),
-            _ => None,
+            [_, a, 0, 0] => bytes.push(a),
+            _ => return None,
         },
         [a, b, c] => match join(&[*a, *b, *c, b'A'])?.to_be_bytes() {
-            [_, a, b, 0] => Some(bytes.extend_from_slice(&[a, b])),
-            _ => None,
+            [_, a, b, 0] => bytes.extend_from_slice(&[a, b]),
+            _ => return None,
         },
-        _ => None,
+        _ => return None,
     }
+    Some(())
 }
 
 fn join(quad: &[u8; 4]) -> Option<u32> {

@@ -222,22 +222,15 @@ impl<'a> Input<'a> {
     #[inline(always)]
     pub(crate) fn string(&mut self) -> Read<Raw<'a>> {
         let start = self.at + 1;
-        let mut at = start;
-        loop {
-            match scan::special(self.bytes, at) {
-                Some((end, b'"')) => {
-                    self.at = end + 1;
-                    return Ok(Raw::Plain(&self.bytes[start..end]));
-                }
-                Some((end, b'\\')) => {
-                    at = end;
-                    break;
-                }
-                Some((end, _)) => return Err(self.control(end)),
-                None => return Err(self.unfinished()),
+        match scan::special(self.bytes, start) {
+            Some((end, b'"')) => {
+                self.at = end + 1;
+                Ok(Raw::Plain(&self.bytes[start..end]))
             }
+            Some((end, b'\\')) => self.escaped(start, end),
+            Some((end, _)) => Err(self.control(end)),
+            None => Err(self.unfinished()),
         }
-        self.escaped(start, at)
     }
 
     /// The rest of a string from the first backslash on.

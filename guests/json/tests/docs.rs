@@ -41,7 +41,7 @@ fn declared_columns_are_as_the_table_says() {
     let table = table("| type | Arrow");
     assert_eq!(
         table.iter().map(|(types, _)| types.len()).sum::<usize>(),
-        27
+        29
     );
     for (types, formats) in table {
         assert_eq!(types.len(), formats.len());

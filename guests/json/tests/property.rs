@@ -277,7 +277,7 @@ fn decimal(text: &str, scale: i64) -> Option<i128> {
     if all.is_empty() || all == "0" {
         return Some(0);
     }
-    if power < 0 || power > 40 {
+    if !(0..=40).contains(&power) {
         return None;
     }
     let value: i128 = format!("{all}{}", "0".repeat(usize::try_from(power).ok()?))
