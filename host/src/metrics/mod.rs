@@ -1,5 +1,6 @@
 //! A pipeline's figures for Prometheus, in the OpenMetrics text format.
 
+mod event_time;
 mod serve;
 
 use std::fmt;
@@ -94,6 +95,7 @@ impl Collector for Figures {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
         self.pipeline(&mut encoder)?;
         self.partitions(&mut encoder)?;
+        self.event_time(&mut encoder)?;
         self.clients(&mut encoder)?;
         self.plugins(&mut encoder)
     }
