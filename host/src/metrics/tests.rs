@@ -4,6 +4,7 @@ use prometheus_client::encoding::text;
 
 use super::*;
 use crate::batch::TopicPartition;
+use crate::event_time::{EventTime, Scan, Settings};
 use crate::kafka::{BrokerStatistics, PartitionStatistics, TopicStatistics};
 use crate::progress::PartitionProgress;
 
@@ -108,30 +109,36 @@ fn brokers_and_partitions_of_clients() {
 }
 
 #[test]
-fn event_time_is_there_where_it_is_tracked() {
+fn event_time_by_partition_and_what_holds_it_back() {
     let figures = figures();
-    let settings = crate::event_time::Settings::default();
-    let now = std::time::Instant::now();
-    let event_time = crate::event_time::EventTime::new(settings, None, 1_000, now);
-    let topic = "t".into();
-    event_time.assign(
-        1,
-        TopicPartition {
-            topic,
-            partition: 0,
-        },
-    );
+    let settings = Settings::default();
+    let event_time = EventTime::new(settings, None, 0, std::time::Instant::now());
+    for (partition, assignment) in [(0, 1), (1, 2)] {
+        let topic = "t".into();
+        event_time.assign(assignment, TopicPartition { topic, partition });
+    }
+    for (assignment, max) in [(1, 9_500), (2, 7_250)] {
+        let max = Some(max);
+        let scan = Scan {
+            max,
+            ..Scan::default()
+        };
+        event_time.observe(assignment, &scan);
+    }
+    figures.progress.late.add(3);
     figures.progress.follow(event_time);
     let lines = exported(figures);
-    let expected = [
-        "weir_late_rows_total{pipeline=\"p\\\"1\"} 0",
+    for expected in [
+        "weir_late_rows_total{pipeline=\"p\\\"1\"} 3",
+        "weir_watermark_seconds{pipeline=\"p\\\"1\"} 7.25",
+        "weir_partition_drift_seconds{pipeline=\"p\\\"1\",topic=\"t\",partition=\"0\"} 2.25",
+        "weir_partition_holds_watermark{pipeline=\"p\\\"1\",topic=\"t\",partition=\"1\"} 1",
+        "weir_partition_holds_watermark{pipeline=\"p\\\"1\",topic=\"t\",partition=\"0\"} 0",
         "weir_partition_idle{pipeline=\"p\\\"1\",topic=\"t\",partition=\"0\"} 0",
-    ];
-    for expected in expected {
-        assert!(lines.iter().any(|line| line == expected), "{lines:#?}");
+    ] {
+        assert!(
+            lines.iter().any(|line| line == expected),
+            "{expected}: {lines:#?}"
+        );
     }
-    assert!(
-        !lines.iter().any(|line| line.starts_with("weir_watermark")),
-        "nothing is known of it yet: {lines:#?}"
-    );
 }

@@ -7,7 +7,7 @@ use rdkafka::types::RDKafkaRespErr::{self, *};
 use weir_tests::mock::Mock;
 use weir_tests::records::produce;
 use weir_tests::weir::Project;
-use weir_tests::{Broker as _, orders};
+use weir_tests::orders;
 
 use super::{Orders, ids};
 
