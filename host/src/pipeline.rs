@@ -20,7 +20,7 @@ use crossbeam_channel::{Sender, bounded};
 
 use crate::batch::TopicPartition;
 use crate::config::{PipelineConfig, RateLimit, Tolerance};
-use crate::kafka::{Links, SourceError, run_source};
+use crate::kafka::{Links, Renewal, SourceError, run_source};
 use crate::plugin::{ConsumerInterceptor, Deserializer, Limits, OpenError, Plugin};
 use crate::progress::Progress;
 use crate::rows::{MetadataColumns, MetadataError, Rows};
@@ -99,8 +99,18 @@ pub struct Running {
     progress: Arc<Progress>,
     failure: Failure,
     rate_limits: Sender<RateLimit>,
+    renewals: Renewals,
     source: JoinHandle<Result<(), SourceError>>,
     others: Vec<(&'static str, JoinHandle<()>)>,
+}
+
+/// How to give a running pipeline new certificates and secrets. Sends fail once it has ended.
+#[derive(Clone, Debug)]
+pub struct Renewals {
+    /// For the source.
+    pub source: Sender<Renewal>,
+    /// For the sink; one that has no client takes none.
+    pub sink: Sender<Renewal>,
 }
 
 /// What one worker does with rows: hands them to the sink in order.
@@ -179,7 +189,15 @@ pub fn start(config: &PipelineConfig, parts: Parts) -> Result<Running, PipelineE
         others.push(("worker", spawn("weir-worker", move || worker.run())));
     }
     drop(rows_in);
-    let delivery = delivery::Delivery::new(parts.sink, rows, delivered_in, Arc::clone(&progress));
+    let (renew_sink, sink_renewals) = crossbeam_channel::unbounded();
+    let (renew_source, source_renewals) = crossbeam_channel::unbounded();
+    let delivery = delivery::Delivery::new(
+        parts.sink,
+        rows,
+        sink_renewals,
+        delivered_in,
+        Arc::clone(&progress),
+    );
     let (sink_failure, sink_stop) = (failure.clone(), stop.clone());
     let run_sink = move || {
         if let Err(error) = delivery.run() {
@@ -190,6 +208,7 @@ pub fn start(config: &PipelineConfig, parts: Parts) -> Result<Running, PipelineE
     let (rate_limits, new_limits) = crossbeam_channel::unbounded();
     let links = Links {
         rate_limits: new_limits,
+        renewals: source_renewals,
         batches,
         delivered,
         stop: stop.clone(),
@@ -202,6 +221,10 @@ pub fn start(config: &PipelineConfig, parts: Parts) -> Result<Running, PipelineE
         progress,
         failure,
         rate_limits,
+        renewals: Renewals {
+            source: renew_source,
+            sink: renew_sink,
+        },
         source,
         others,
     })
@@ -246,6 +269,12 @@ impl Running {
     #[must_use]
     pub fn rate_limits(&self) -> Sender<RateLimit> {
         self.rate_limits.clone()
+    }
+
+    /// How to give it new certificates and secrets.
+    #[must_use]
+    pub fn renewals(&self) -> Renewals {
+        self.renewals.clone()
     }
 
     /// How far it is.

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use indicatif::{HumanCount, MultiProgress, ProgressBar, ProgressStyle};
 
-use super::{CliError, log, show, signals, wiring};
+use super::{CliError, log, reload, show, signals, wiring};
 use crate::config::{PipelineConfig, SinkConfig, StopAt};
 use crate::pipeline::{self, PipelineError};
 use crate::progress::Progress;
@@ -23,21 +23,7 @@ pub(super) fn run(file: &Path, workers: Option<usize>) -> Result<(), CliError> {
     let parts = wiring::parts(&config, workers)?;
     let started = Instant::now();
     let running = pipeline::start(&config, parts).map_err(CliError::config)?;
-    let (path, rate_limits) = (file.to_owned(), running.rate_limits());
-    let mut reading = config.source.rate_limit;
-    let reload = move || match PipelineConfig::load(&path, &wiring::env) {
-        Ok(config) if config.source.rate_limit == reading => show::note(&format!(
-            "{}: its rate limits are as before; anything else in it takes a new start",
-            path.display()
-        )),
-        Ok(config) => {
-            reading = config.source.rate_limit;
-            show::note(&format!("{}: took its rate limits", path.display()));
-            // Reading may have ended meanwhile.
-            let _ = rate_limits.send(reading);
-        }
-        Err(errors) => show::error(&errors.to_string()),
-    };
+    let reload = reload::watch(file, &config, &running).map_err(CliError::failed)?;
     signals::heed(running.stopper(), reload).map_err(CliError::failed)?;
     if stderr().is_terminal() {
         show::note(&format!(

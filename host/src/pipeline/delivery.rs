@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 
 use super::SinkItem;
-use crate::kafka::Delivered;
+use crate::kafka::{Delivered, Renewal};
 use crate::progress::Progress;
 use crate::sink::{Sink, SinkError};
 
@@ -17,6 +17,7 @@ const LOOK: Duration = Duration::from_millis(50);
 pub(super) struct Delivery {
     sink: Box<dyn Sink>,
     items: Receiver<SinkItem>,
+    renewals: Receiver<Renewal>,
     delivered: Sender<Delivered>,
     progress: Arc<Progress>,
     pending: Pending,
@@ -34,12 +35,14 @@ impl Delivery {
     pub(super) fn new(
         sink: Box<dyn Sink>,
         items: Receiver<SinkItem>,
+        renewals: Receiver<Renewal>,
         delivered: Sender<Delivered>,
         progress: Arc<Progress>,
     ) -> Self {
         Delivery {
             sink,
             items,
+            renewals,
             delivered,
             progress,
             pending: Pending::default(),
@@ -49,6 +52,9 @@ impl Delivery {
     /// Runs until the workers are gone, and everything they sent is durable.
     pub(super) fn run(mut self) -> Result<(), SinkError> {
         loop {
+            while let Ok(renewal) = self.renewals.try_recv() {
+                self.sink.renew(&renewal)?;
+            }
             match self.items.recv_timeout(LOOK) {
                 Ok(SinkItem::Delivery { delivered, rows }) => {
                     let mut count = 0;

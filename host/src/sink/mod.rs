@@ -17,6 +17,7 @@ use std::time::Instant;
 use arrow::datatypes::DataType;
 
 use crate::batch::TopicPartition;
+use crate::kafka::Renewal;
 use crate::rows::Rows;
 
 /// A place for rows. One thread owns it.
@@ -43,6 +44,15 @@ pub trait Sink: Send {
     /// # Errors
     /// [`SinkError`]; the sink is not used any more after one.
     fn flush(&mut self) -> Result<(), SinkError>;
+
+    /// Goes on with new certificates and secrets, without losing or reordering what it has.
+    /// Sinks that have no client have nothing to do.
+    ///
+    /// # Errors
+    /// [`SinkError`]; the sink is not used any more after one.
+    fn renew(&mut self, _renewal: &Renewal) -> Result<(), SinkError> {
+        Ok(())
+    }
 }
 
 /// Why a sink cannot go on.
