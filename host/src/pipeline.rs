@@ -25,7 +25,7 @@ use self::stamping::Stamping;
 use crate::batch::TopicPartition;
 use crate::config::{AlignmentMode, PipelineConfig, RateLimit, Tolerance, WatermarkConfig};
 use crate::event_time::{Alignment, EventTime, Settings};
-use crate::kafka::{LatestStatistics, Links, SourceError, run_source};
+use crate::kafka::{LatestStatistics, Links, Renewal, SourceError, run_source};
 use crate::metrics::{Figures, PluginFigures};
 use crate::plugin::{ConsumerInterceptor, Deserializer, Limits, OpenError, Plugin};
 use crate::progress::Progress;
@@ -110,6 +110,7 @@ pub struct Running {
     rate_limits: RateLimits,
     plugins: Vec<PluginFigures>,
     clients: Vec<(&'static str, LatestStatistics)>,
+    renewals: Renewals,
     source: JoinHandle<Result<(), SourceError>>,
     others: Vec<(&'static str, JoinHandle<()>)>,
 }
@@ -128,6 +129,15 @@ impl RateLimits {
         let _ = self.source.send(config.source.rate_limit);
         let _ = self.sink.send(config.rate_limit);
     }
+}
+
+/// How to give a running pipeline new certificates and secrets. Sends fail once it has ended.
+#[derive(Clone, Debug)]
+pub struct Renewals {
+    /// For the source.
+    pub source: Sender<Renewal>,
+    /// For the sink; one that has no client takes none.
+    pub sink: Sender<Renewal>,
 }
 
 /// What one worker does with rows: hands them to the sink in order.
@@ -235,9 +245,12 @@ pub fn start(config: &PipelineConfig, parts: Parts) -> Result<Running, PipelineE
         Stamping::new(event_time, watermark.late, watermark.alignment, progress)
     });
     let (sink_limits, new_sink_limits) = crossbeam_channel::unbounded();
+    let (renew_sink, sink_renewals) = crossbeam_channel::unbounded();
+    let (renew_source, source_renewals) = crossbeam_channel::unbounded();
     let delivery = Delivery::new(
         parts.sink,
         rows,
+        sink_renewals,
         delivered_in,
         &retrying,
         stamping,
@@ -253,6 +266,7 @@ pub fn start(config: &PipelineConfig, parts: Parts) -> Result<Running, PipelineE
     let (source_limits, new_limits) = crossbeam_channel::unbounded();
     let links = Links {
         rate_limits: new_limits,
+        renewals: source_renewals,
         batches,
         delivered,
         stop: stop.clone(),
@@ -272,6 +286,10 @@ pub fn start(config: &PipelineConfig, parts: Parts) -> Result<Running, PipelineE
         },
         plugins,
         clients,
+        renewals: Renewals {
+            source: renew_source,
+            sink: renew_sink,
+        },
         source,
         others,
     })
@@ -329,6 +347,12 @@ impl Running {
     #[must_use]
     pub fn rate_limits(&self) -> RateLimits {
         self.rate_limits.clone()
+    }
+
+    /// How to give it new certificates and secrets.
+    #[must_use]
+    pub fn renewals(&self) -> Renewals {
+        self.renewals.clone()
     }
 
     /// How far it is.

@@ -5,6 +5,7 @@ mod client;
 mod listener;
 mod options;
 mod sasl;
+mod scram;
 mod secure;
 mod settings;
 
@@ -234,6 +235,15 @@ impl Kafka {
             .stderr(log);
         self.process = Some(Watched::spawn(&mut command, self.folder.path()));
         self.wait_until_ready();
+    }
+
+    /// Gives a user of SCRAM-SHA-512 another password, while the broker runs.
+    ///
+    /// # Panics
+    ///
+    /// If the broker refuses.
+    pub fn set_scram_password(&self, user: &str, password: &str) {
+        scram::set_password(self.brokers(), user, password);
     }
 
     /// The folder in which the broker keeps its properties, data and log.

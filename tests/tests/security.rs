@@ -178,20 +178,44 @@ fn who_is_not_let_in_is_told_why() {
     refused(
         "unknown-ca",
         &tls.set("ssl.ca.location", certificates.unknown_ca().display()),
-        "certificate verify failed",
+        "is of an unknown authority",
     );
-    for (name, listener) in [
-        ("expired", Listener::ExpiredCertificate),
-        ("wrong-host", Listener::WrongHostName),
+    for (name, listener, why) in [
+        ("expired", Listener::ExpiredCertificate, "has expired"),
+        (
+            "wrong-host",
+            Listener::WrongHostName,
+            "is not for the host name 127.0.0.1",
+        ),
     ] {
         let client = kafka.tls_client(listener, User::ALICE);
-        refused(name, &client, "certificate verify failed");
+        refused(name, &client, why);
     }
-    let nameless = kafka
-        .tls_client(Listener::MutualTls, User::ALICE)
+    let mutual = kafka.tls_client(Listener::MutualTls, User::ALICE);
+    let nameless = mutual
+        .clone()
         .without("ssl.certificate.location")
         .without("ssl.key.location");
-    refused("nameless", &nameless, "certificate");
+    let missing = "wants a certificate of the client: set ssl.certificate.location";
+    refused("nameless", &nameless, missing);
+    for (name, identity, why) in [
+        (
+            "stranger",
+            certificates.client_of_unknown_ca(User::ALICE.name),
+            "does not accept the client's certificate, which is alice's, issued by somebody else",
+        ),
+        (
+            "expired-client",
+            certificates.expired_client(User::ALICE.name),
+            "the client's own certificate has expired",
+        ),
+    ] {
+        let client = mutual
+            .clone()
+            .set("ssl.certificate.location", identity.certificate().display())
+            .set("ssl.key.location", identity.key().display());
+        refused(name, &client, why);
+    }
     for (name, mechanism) in [
         ("wrong-plain", Mechanism::Plain),
         ("wrong-scram", Mechanism::ScramSha512),

@@ -1,14 +1,15 @@
 //! `weir check`.
 
-use std::path::Path;
+use std::time::Duration;
 
 use indicatif::MultiProgress;
 
-use super::{CliError, log, show, wiring};
+use super::{CheckArgs, CliError, connect, log, show, wiring};
 use crate::config::{ClientProperties, PipelineConfig, SinkConfig};
 
 #[expect(clippy::print_stdout, reason = "the command's answer")]
-pub(super) fn check(file: &Path, explain: bool) -> Result<(), CliError> {
+pub(super) fn check(args: &CheckArgs) -> Result<(), CliError> {
+    let file = &args.file;
     log::start(&MultiProgress::new());
     let config = PipelineConfig::load(file, &wiring::env).map_err(CliError::config)?;
     config.check_files().map_err(CliError::config)?;
@@ -26,11 +27,15 @@ pub(super) fn check(file: &Path, explain: bool) -> Result<(), CliError> {
         println!("  ─► {} {} ({})", about.name, about.version, plugin.kind());
     }
     println!("  ─► {}", show::sink(&config.sink));
-    if explain {
+    if args.explain {
         println!("\n{}", properties("source", &config.source.client)?);
         if let SinkConfig::Kafka(sink) = &config.sink {
             println!("\n{}", properties("sink.kafka", &sink.client)?);
         }
+    }
+    if args.connect {
+        let timeout = Duration::from_secs(args.timeout.into());
+        return connect::connect(&config, &schemas, timeout);
     }
     Ok(())
 }
@@ -54,6 +59,7 @@ fn properties(whose: &str, client: &ClientProperties) -> Result<String, CliError
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
     use std::sync::Arc;
 
     use super::*;

@@ -2,11 +2,13 @@
 
 mod bench;
 mod check;
+mod connect;
 mod decode;
 mod demo;
 mod inspect;
 mod keys;
 mod log;
+mod reload;
 mod run;
 mod show;
 mod signals;
@@ -25,6 +27,7 @@ const AFTER_HELP: &str = "\
 Start here:
   weir demo                             real records through a sandboxed plug-in, no Kafka needed
   weir check orders.yaml                is this pipeline file right? Needs no network
+  weir check --connect orders.yaml      and do brokers and registry let it do what it has to?
   weir run orders.yaml                  run it
   weir decode --plugin ./mine.wasm --lines samples.txt
                                         try a deserializer on a few payloads, no Kafka needed
@@ -38,7 +41,8 @@ A pipeline file can be as short as this:
 
 Exit codes:
   0    done, or stopped as asked
-  1    it failed while it ran; what was delivered until then is committed
+  1    it failed while it ran; what was delivered until then is committed. For check --connect:
+       something that a run needs is not there or not allowed
   2    the command line, the pipeline file or a plug-in is not right
   130  ended by a second Ctrl-C or SIGTERM, without waiting for what was under way
 
@@ -65,7 +69,7 @@ enum Command {
     /// Check a pipeline file, without any network
     ///
     /// Shows every mistake with file, line and the nearest valid name, loads the plug-ins and
-    /// lets them check their options.
+    /// lets them check their options. With --connect it also asks brokers and registry.
     Check(CheckArgs),
     /// List the keys of pipeline files
     ///
@@ -108,6 +112,14 @@ struct CheckArgs {
     /// Print every property that librdkafka gets, and why it has its value
     #[arg(long)]
     explain: bool,
+    /// Go on to the brokers and the schema registry: does a run get in, may it do all that it
+    /// has to, what would it read from where to where? Joins no group, and writes nothing
+    #[arg(long)]
+    connect: bool,
+    /// How long --connect may take, in seconds
+    #[arg(long, value_name = "S", default_value_t = 30, requires = "connect",
+          value_parser = clap::value_parser!(u16).range(1..=3600))]
+    timeout: u16,
 }
 
 #[derive(Subcommand)]
@@ -146,7 +158,7 @@ pub fn main() -> ExitCode {
     let cli = Cli::parse();
     let outcome = match cli.command {
         Command::Run(args) => run::run(&args.file, args.workers.map(usize::from)),
-        Command::Check(args) => check::check(&args.file, args.explain),
+        Command::Check(args) => check::check(&args),
         Command::Keys(args) => keys::keys(&args),
         Command::Decode(args) => decode::decode(&args),
         Command::Plugin(PluginCommand::Inspect { plugin, json }) => inspect::inspect(&plugin, json),

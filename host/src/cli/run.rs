@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use indicatif::{HumanCount, MultiProgress, ProgressBar, ProgressStyle};
 
-use super::{CliError, log, show, signals, wiring};
+use super::{CliError, log, reload, show, signals, wiring};
 use crate::config::{PipelineConfig, SinkConfig, StopAt};
 use crate::metrics::Listener;
 use crate::pipeline::{self, PipelineError};
@@ -29,21 +29,7 @@ pub(super) fn run(file: &Path, workers: Option<usize>) -> Result<(), CliError> {
         let registry = running.figures().into_registry(&config.name);
         metrics.serve(registry).map_err(CliError::failed)?;
     }
-    let (path, rate_limits) = (file.to_owned(), running.rate_limits());
-    let limits = |config: &PipelineConfig| (config.source.rate_limit, config.rate_limit);
-    let mut current = limits(&config);
-    let reload = move || match PipelineConfig::load(&path, &wiring::env) {
-        Ok(config) if limits(&config) == current => show::note(&format!(
-            "{}: its rate limits are as before; anything else in it takes a new start",
-            path.display()
-        )),
-        Ok(config) => {
-            current = limits(&config);
-            show::note(&format!("{}: took its rate limits", path.display()));
-            rate_limits.set(&config);
-        }
-        Err(errors) => show::error(&errors.to_string()),
-    };
+    let reload = reload::watch(file, &config, &running).map_err(CliError::failed)?;
     signals::heed(running.stopper(), reload).map_err(CliError::failed)?;
     if stderr().is_terminal() {
         show::note(&format!(

@@ -56,6 +56,14 @@ impl ClientProperties {
         self.0.get(name).map(|property| property.value.as_str())
     }
 
+    /// The values that must never be shown.
+    pub fn secrets(&self) -> impl Iterator<Item = &str> {
+        self.0
+            .values()
+            .filter(|property| property.secret && !property.value.is_empty())
+            .map(|property| property.value.as_str())
+    }
+
     /// A value that is a number.
     pub(super) fn number(&self, name: &str) -> Option<u64> {
         self.get(name)?.parse().ok()

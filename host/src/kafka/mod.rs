@@ -1,8 +1,11 @@
 //! Kafka: messages in batches, and offsets that are committed when their rows are safe.
 
 mod batching;
+mod handshake;
 mod native;
 mod offsets;
+mod reach;
+mod renewal;
 mod source;
 mod statistics;
 
@@ -14,9 +17,17 @@ use rdkafka::consumer::ConsumerContext;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use regex::Regex;
 
+pub(crate) use handshake::explained;
+pub(crate) use native::access;
 pub(crate) use native::{NativeProducer, Outgoing, TOPICS_MAX};
 pub use offsets::Delivered;
+pub(crate) use reach::{
+    Finding, Outcome, Unreached, Use, acl, attempt, known as known_topic, topic as topic_finding,
+};
+pub(crate) use renewal::set_password;
+pub use renewal::{Renewal, try_connection};
 pub use source::SourceError;
+pub(crate) use source::{Found, PlannedPosition, explore};
 pub(crate) use source::{Links, SourceItem, SourcedBatch, run as run_source};
 pub use statistics::{
     BrokerStatistics, GroupStatistics, LatestStatistics, PartitionStatistics, Statistics,
@@ -101,11 +112,9 @@ impl ConsumerContext for LoggingContext {}
 /// One line of librdkafka's log, whose levels are those of syslog.
 pub(crate) fn log_line(level: i32, facility: &str, message: &str) {
     // These come as errors as well, to whoever can tell what they mean.
-    let level = if matches!(facility, "FAIL" | "ERROR" | "OIDC") {
-        7
-    } else {
-        level
-    };
+    let is_told = matches!(facility, "FAIL" | "ERROR" | "OIDC")
+        || facility == "SSL" && message.contains("No matching issuer");
+    let level = if is_told { 7 } else { level };
     match level {
         ..=3 => tracing::error!(target: "kafka", "{facility}: {message}"),
         4 => tracing::warn!(target: "kafka", "{facility}: {message}"),

@@ -7,12 +7,14 @@
 
 #![expect(unsafe_code, reason = "FFI: every block says why it is sound")]
 
+pub(crate) mod access;
+pub(crate) mod credentials;
 mod producing;
 
 use std::ffi::CStr;
-use std::marker::PhantomData;
 use std::os::raw::{c_char, c_void};
 use std::ptr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use rdkafka::TopicPartitionList;
@@ -29,11 +31,11 @@ pub(crate) use producing::{NativeProducer, Outgoing, TOPICS_MAX};
 /// The queue on which a consumer gets everything: messages, rebalances, errors.
 ///
 /// Whoever polls this must not call `BaseConsumer::poll` as well.
-pub(super) struct EventQueue<'c> {
+pub(super) struct EventQueue<C: ConsumerContext + 'static = super::LoggingContext> {
     queue: *mut ffi::rd_kafka_queue_t,
     client: *mut ffi::rd_kafka_t,
     /// The queue must not outlive its client.
-    _client: PhantomData<&'c ()>,
+    _consumer: Arc<BaseConsumer<C>>,
 }
 
 /// What the queue had.
@@ -65,18 +67,18 @@ pub(super) enum Event {
     Other,
 }
 
-impl<'c> EventQueue<'c> {
+impl<C: ConsumerContext + 'static> EventQueue<C> {
     /// The queue of this consumer, which must have a `group.id`.
-    pub(super) fn of<C: ConsumerContext>(consumer: &'c BaseConsumer<C>) -> Self {
+    pub(super) fn of(consumer: &Arc<BaseConsumer<C>>) -> Self {
         let client = consumer.client().native_ptr();
         // SAFETY: the client is alive, and the reference to its queue that this makes is
-        // given back in `drop`, which the lifetime puts before the client's end.
+        // given back in `drop`, before the client is.
         let queue = unsafe { ffi::rd_kafka_queue_get_consumer(client) };
         assert!(!queue.is_null(), "a consumer with a group.id has a queue");
         EventQueue {
             queue,
             client,
-            _client: PhantomData,
+            _consumer: Arc::clone(consumer),
         }
     }
 
@@ -108,7 +110,7 @@ impl<'c> EventQueue<'c> {
     }
 }
 
-impl Drop for EventQueue<'_> {
+impl<C: ConsumerContext + 'static> Drop for EventQueue<C> {
     fn drop(&mut self) {
         // SAFETY: gives back the reference taken in `of`.
         unsafe { ffi::rd_kafka_queue_destroy(self.queue) }

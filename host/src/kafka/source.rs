@@ -10,6 +10,8 @@ mod handing_on;
 mod aligning;
 mod committing;
 mod lists;
+mod plan;
+mod renewing;
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
@@ -20,14 +22,15 @@ use rdkafka::consumer::BaseConsumer;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
 use self::aligning::Waiting;
+pub(crate) use self::plan::{Found, PlannedPosition, explore};
 use self::reader::Reader;
 use super::batching::BatchLimits;
 use super::native::EventQueue;
 use super::offsets::{Delivered, Offsets};
 use super::statistics::LatestStatistics;
-use super::{LoggingContext, client_config};
+use super::{LoggingContext, Renewal, client_config};
 use crate::batch::{MessageBatch, TopicPartition};
-use crate::config::{RateLimit, SourceConfig};
+use crate::config::{ClientProperties, RateLimit, SourceConfig};
 use crate::event_time::EventTime;
 use crate::progress::Progress;
 use crate::rate::Limiter;
@@ -115,6 +118,8 @@ pub(crate) struct Links {
     pub(crate) delivered: Receiver<Delivered>,
     /// New limits for what is read.
     pub(crate) rate_limits: Receiver<RateLimit>,
+    /// New certificates and secrets.
+    pub(crate) renewals: Receiver<Renewal>,
     pub(crate) stop: Stop,
     pub(crate) progress: Arc<Progress>,
     pub(crate) statistics: LatestStatistics,
@@ -128,12 +133,26 @@ pub(crate) struct Links {
 /// # Errors
 /// See [`SourceError`]. What was delivered until then is committed all the same.
 pub(crate) fn run(config: &SourceConfig, links: Links) -> Result<(), SourceError> {
-    let consumer: BaseConsumer<LoggingContext> = client_config(&config.client)
-        .create_with_context(LoggingContext)
-        .map_err(SourceError::Client)?;
-    let mut reader = Reader {
+    let mut reader = reader(config, create(&config.client)?, links);
+    let outcome = reader.subscribe().and_then(|()| reader.read());
+    let committed = reader.finish();
+    outcome.and(committed)
+}
+
+fn create(client: &ClientProperties) -> Result<Arc<BaseConsumer<LoggingContext>>, SourceError> {
+    let consumer = client_config(client).create_with_context(LoggingContext);
+    consumer.map(Arc::new).map_err(SourceError::Client)
+}
+
+/// A reader that has read nothing yet.
+fn reader(
+    config: &SourceConfig,
+    consumer: Arc<BaseConsumer<LoggingContext>>,
+    links: Links,
+) -> Reader<'_> {
+    Reader {
         queue: EventQueue::of(&consumer),
-        consumer: &consumer,
+        consumer,
         config,
         limits: BatchLimits {
             max_rows: config.batch_max_rows,
@@ -161,8 +180,5 @@ pub(crate) fn run(config: &SourceConfig, links: Links) -> Result<(), SourceError
         limiter: Limiter::new(&config.rate_limit, Instant::now()),
         is_permitted: false,
         complaints: Vec::new(),
-    };
-    let outcome = reader.subscribe().and_then(|()| reader.read());
-    let committed = reader.finish();
-    outcome.and(committed)
+    }
 }

@@ -10,6 +10,7 @@
 
 mod acks;
 mod fields;
+mod reach;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -22,14 +23,16 @@ use rdkafka::producer::{DeliveryResult, Producer, ProducerContext};
 
 use arrow::array::ArrayRef;
 
+pub(crate) use self::reach::explore;
+
 use self::acks::Acks;
 use self::fields::{Bytes, millis, millis_at};
 use super::json::JsonRows;
 use super::{Remedy, Sink, SinkError};
 use crate::config::{KafkaSinkConfig, MessageKey, MessageTimestamp, Serializer, is_topic_name};
 use crate::kafka::{
-    LatestStatistics, NativeProducer, Outgoing, Statistics, TOPICS_MAX, client_config,
-    is_refused_handshake, log_line, without_places,
+    LatestStatistics, NativeProducer, Outgoing, Renewal, Statistics, TOPICS_MAX, client_config,
+    explained, is_refused_handshake, log_line, set_password, without_places,
 };
 use crate::rows::{ColumnPath, Rows};
 
@@ -112,7 +115,11 @@ impl KafkaSink {
     fn check(&self) -> Result<(), SinkError> {
         if let Some((source, reason)) = self.producer.get().context().refused.get() {
             return Err(SinkError::Kafka {
-                what: format!("connecting, to write {}: {reason}", self.config.target()),
+                what: format!(
+                    "connecting, to write {}: {}",
+                    self.config.target(),
+                    explained(&self.config.client, reason)
+                ),
                 source: source.clone(),
             });
         }
@@ -195,6 +202,41 @@ impl Sink for KafkaSink {
     fn durable(&mut self, _now: Instant) -> Result<u64, SinkError> {
         self.collect()?;
         Ok(self.acks(|acks| acks.durable()))
+    }
+
+    fn renew(&mut self, renewal: &Renewal) -> Result<(), SinkError> {
+        let client = match renewal {
+            Renewal::Password { client } => {
+                if let Err(why) = set_password(self.producer.get().client(), client) {
+                    tracing::warn!("the sink keeps its old password: {why}");
+                }
+                return Ok(());
+            }
+            Renewal::Client(client) => client,
+        };
+        let context = Context {
+            statistics: self.producer.get().context().statistics.clone(),
+            ..Context::default()
+        };
+        let producer = match client_config(client).create_with_context(context) {
+            Ok(producer) => NativeProducer::new(producer),
+            Err(error) => {
+                tracing::warn!("the sink keeps its old client: {error}");
+                return Ok(());
+            }
+        };
+        // All that the old one has taken is acknowledged before the new one gets anything.
+        self.flush()?;
+        let old = std::mem::replace(&mut self.producer, producer);
+        let account = |producer: &NativeProducer<Context>, acks: Acks| {
+            let context = producer.get().context();
+            let mut kept = context.acks.lock().unwrap_or_else(PoisonError::into_inner);
+            std::mem::replace(&mut *kept, acks)
+        };
+        let acks = account(&old, Acks::default());
+        account(&self.producer, acks);
+        self.config.client = client.clone();
+        Ok(())
     }
 
     fn flush(&mut self) -> Result<(), SinkError> {

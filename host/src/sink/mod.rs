@@ -17,7 +17,7 @@ use std::time::Instant;
 use arrow::datatypes::DataType;
 
 use crate::batch::TopicPartition;
-use crate::kafka::LatestStatistics;
+use crate::kafka::{LatestStatistics, Renewal};
 use crate::rows::Rows;
 
 /// A place for rows. One thread owns it.
@@ -48,6 +48,15 @@ pub trait Sink: Send {
     /// The statistics of its Kafka client, if it has one.
     fn statistics(&self) -> Option<LatestStatistics> {
         None
+    }
+
+    /// Goes on with new certificates and secrets, without losing or reordering what it has.
+    /// Sinks that have no client have nothing to do.
+    ///
+    /// # Errors
+    /// [`SinkError`]; the sink is not used any more after one.
+    fn renew(&mut self, _renewal: &Renewal) -> Result<(), SinkError> {
+        Ok(())
     }
 }
 

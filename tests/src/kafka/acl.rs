@@ -84,7 +84,7 @@ pub(super) fn delete(brokers: &str, acl: &Acl<'_>) {
 fn change(brokers: &str, api: Api, acl: &Acl<'_>) {
     let mut body = 1_i32.to_be_bytes().to_vec();
     body.extend(acl.encoded());
-    let answer = ask(brokers, api, &body);
+    let answer = ask(brokers, api as u8, 1, &body);
     let error = answer.get(8..10).expect("the answer has an error code");
     assert_eq!(error, [0, 0], "the broker refuses {acl:?}: {answer:?}");
 }
@@ -93,7 +93,7 @@ fn change(brokers: &str, api: Api, acl: &Acl<'_>) {
 fn wait_until(brokers: &str, acl: &Acl<'_>, wanted: bool) {
     let deadline = Instant::now() + IN_FORCE_WITHIN;
     loop {
-        let answer = ask(brokers, Api::Describe, &acl.encoded());
+        let answer = ask(brokers, Api::Describe as u8, 1, &acl.encoded());
         // A throttle time, an error, and its message, which is null.
         let found = answer.get(8..12).expect("the answer has a list");
         if (found != [0; 4]) == wanted {
@@ -108,8 +108,8 @@ fn wait_until(brokers: &str, acl: &Acl<'_>, wanted: bool) {
 }
 
 /// Sends a request and returns the body of its answer.
-fn ask(brokers: &str, api: Api, body: &[u8]) -> Vec<u8> {
-    let mut request = vec![0, api as u8, 0, 1];
+pub(super) fn ask(brokers: &str, api: u8, version: u8, body: &[u8]) -> Vec<u8> {
+    let mut request = vec![0, api, 0, version];
     request.extend(0_i32.to_be_bytes()); // correlation
     request.extend(string("weir-tests"));
     request.extend(body);

@@ -175,6 +175,7 @@ fn length(bytes: usize) -> isize {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
     use std::time::{Duration, Instant};
 
     use rdkafka::ClientConfig;
@@ -234,7 +235,7 @@ mod tests {
         let mut all = TopicPartitionList::new();
         all.add_partition_offset("t", 0, Offset::Beginning).unwrap();
         consumer.assign(&all).unwrap();
-        let queue = EventQueue::of(&consumer);
+        let queue = EventQueue::of(&Arc::new(consumer));
         let deadline = Instant::now() + Duration::from_secs(30);
         let message = loop {
             match queue.poll(Duration::from_millis(100)) {

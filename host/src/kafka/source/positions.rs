@@ -30,6 +30,8 @@ pub(super) struct Position {
     /// What the group has.
     pub(super) committed: Option<i64>,
     pub(super) stop_at: Option<i64>,
+    /// The offset after the last.
+    pub(super) end: i64,
 }
 
 impl Reader<'_> {
@@ -133,6 +135,7 @@ impl Reader<'_> {
             start,
             committed: known.committed,
             stop_at,
+            end: high,
         })
     }
 

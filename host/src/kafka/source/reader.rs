@@ -29,8 +29,9 @@ const MESSAGES_PER_ROUND: usize = 1024;
 const COMPLAINT_INTERVAL: Duration = Duration::from_secs(10);
 
 pub(super) struct Reader<'c> {
-    pub(super) consumer: &'c BaseConsumer<LoggingContext>,
-    pub(super) queue: EventQueue<'c>,
+    /// Shared with `queue` only.
+    pub(super) consumer: Arc<BaseConsumer<LoggingContext>>,
+    pub(super) queue: EventQueue,
     pub(super) config: &'c SourceConfig,
     pub(super) limits: BatchLimits,
     pub(super) links: Links,
@@ -91,6 +92,11 @@ impl Reader<'_> {
             self.commit_if_due(now);
             while let Ok(limit) = self.links.rate_limits.try_recv() {
                 self.limiter = Limiter::new(&limit, now);
+            }
+            while let Ok(renewal) = self.links.renewals.try_recv() {
+                if self.renew(&renewal)? {
+                    assigned = matches!(self.config.topics, Topics::Partitions(_));
+                }
             }
             self.refresh_topics(now)?;
             if let Some(event_time) = &self.links.event_time {
@@ -340,7 +346,7 @@ impl Reader<'_> {
             _ if self.assignments == 0 && crate::kafka::is_refused_handshake(code, &text) => {
                 Err(SourceError::Fatal {
                     code,
-                    text: crate::kafka::without_places(&text),
+                    text: crate::kafka::explained(&self.config.client, &text),
                 })
             }
             _ if fatal => Err(SourceError::Fatal { code, text }),

@@ -15,9 +15,7 @@ use crate::config::{Start, Topics};
 
 impl Reader<'_> {
     pub(super) fn subscribe(&mut self) -> Result<(), SourceError> {
-        if matches!(self.config.start, Start::Latest | Start::Timestamp(_)) {
-            self.note_existing()?;
-        }
+        self.note_existing()?;
         let topics = match &self.config.topics {
             Topics::Names(names) => names.clone(),
             Topics::Partitions(_) => return self.assign_fixed(),
@@ -29,8 +27,12 @@ impl Reader<'_> {
         self.subscribe_to(topics)
     }
 
-    /// The partitions that are there at the start: those that come later are new.
-    fn note_existing(&mut self) -> Result<(), SourceError> {
+    /// The partitions that are there at the start: those that come later are new. Only where
+    /// that makes a difference.
+    pub(super) fn note_existing(&mut self) -> Result<(), SourceError> {
+        if !matches!(self.config.start, Start::Latest | Start::Timestamp(_)) {
+            return Ok(());
+        }
         let metadata = self.ask("the cluster's topics", |reader| {
             reader.consumer.fetch_metadata(None, REQUEST_TIMEOUT)
         })?;
