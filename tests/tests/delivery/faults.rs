@@ -5,9 +5,9 @@ use std::time::Duration;
 use rdkafka::types::RDKafkaApiKey;
 use rdkafka::types::RDKafkaRespErr::{self, *};
 use weir_tests::mock::Mock;
+use weir_tests::orders;
 use weir_tests::records::produce;
 use weir_tests::weir::Project;
-use weir_tests::orders;
 
 use super::{Orders, ids};
 
