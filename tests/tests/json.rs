@@ -166,7 +166,7 @@ fn what_a_schema_does_not_allow_is_reported_or_refused() {
 
     let report = with("report");
     assert_eq!(report.rows(), off.rows());
-    let line = "message 1 of the batch: `/id`: not valid: ";
+    let line = "of the batch: `/id`: not valid: ";
     assert_eq!(report.lines_with(line).len(), 1, "{}", report.stderr);
 
     let on = with("on");
