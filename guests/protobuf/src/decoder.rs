@@ -11,7 +11,7 @@ use weir_guest::{Decoded, schemas};
 
 use crate::{
     compile::compile,
-    group::{BLOCK, Cursor, Group},
+    group::{Cursor, Group},
     indexes,
     plan::{Plan, TimeUnit},
     schema::{File, SchemaError},
@@ -105,50 +105,15 @@ pub struct FileRows {
 }
 
 impl confluent::Compiled for FileRows {
-    fn begin(&mut self, messages: &Messages<'_>) {
+    fn begin(&mut self, _: &Messages<'_>) {
         self.errors.clear();
-        for group in &mut self.groups {
-            group.begin(messages);
-        }
+        self.groups.iter_mut().for_each(Group::begin);
     }
 
     fn decode_run(&mut self, messages: &Messages<'_>, first: u32) -> u32 {
-        let mut next = first;
-        while next < messages.len() {
-            let last = messages
-                .len()
-                .min(next.saturating_add(u32::try_from(BLOCK).unwrap_or(u32::MAX)));
-            let end = self.gather(messages, next, last);
-            for group in &mut self.groups {
-                group.decode_pending(messages, &mut self.errors);
-            }
-            next = end;
-            if end < last {
-                break;
-            }
-        }
-        next
-    }
-
-    fn finish(&mut self, messages: &Messages<'_>, decoded: &mut Decoded) {
-        for group in &mut self.groups {
-            decoded.groups.extend(group.finish(messages));
-        }
-        decoded.errors.append(&mut self.errors);
-    }
-
-    fn fields(&self, number: u32) -> Option<&[Field]> {
-        self.groups.iter().find_map(|group| group.fields(number))
-    }
-}
-
-impl FileRows {
-    /// Gives the messages from `next` to before `last` to their groups, up to one of another
-    /// schema: where that is.
-    fn gather(&mut self, messages: &Messages<'_>, next: u32, last: u32) -> u32 {
         // The messages before one usually have the same type.
         let mut before: Option<(Vec<u8>, usize)> = None;
-        for (message, [start, end]) in messages.ranges(next, last) {
+        for (message, [start, end]) in messages.ranges(first, messages.len()) {
             if !messages.is_valid(message) {
                 continue;
             }
@@ -159,7 +124,7 @@ impl FileRows {
                 end,
             };
             if let (true, Some(group)) = (self.format.raw, self.every_path) {
-                self.groups[group].pending.push(cursor);
+                self.groups[group].add(messages, cursor, &mut self.errors);
                 continue;
             }
             let framed = &messages.bytes()[start..end];
@@ -167,16 +132,16 @@ impl FileRows {
                 && framed.starts_with(head)
             {
                 cursor.fields = start + head.len();
-                self.groups[*group].pending.push(cursor);
+                self.groups[*group].add(messages, cursor, &mut self.errors);
                 continue;
             }
             if schema_id(framed) != Ok(self.id) {
                 return message;
             }
-            match self.group(&framed[PREFIX..], messages) {
+            match self.group(&framed[PREFIX..]) {
                 Ok((group, len)) => {
                     cursor.fields = start + PREFIX + len;
-                    self.groups[group].pending.push(cursor);
+                    self.groups[group].add(messages, cursor, &mut self.errors);
                     before = Some((framed[..PREFIX + len].to_vec(), group));
                 }
                 Err(reason) => self.errors.push(MessageError {
@@ -185,11 +150,25 @@ impl FileRows {
                 }),
             }
         }
-        last
+        messages.len()
     }
 
+    fn finish(&mut self, messages: &Messages<'_>, decoded: &mut Decoded) {
+        for group in &mut self.groups {
+            let rows = group.finish(messages, &mut self.errors);
+            decoded.groups.extend(rows);
+        }
+        decoded.errors.append(&mut self.errors);
+    }
+
+    fn fields(&self, number: u32) -> Option<&[Field]> {
+        self.groups.iter().find_map(|group| group.fields(number))
+    }
+}
+
+impl FileRows {
     /// The group of a message that starts with its indexes, and how many bytes they take.
-    fn group(&mut self, indexed: &[u8], messages: &Messages<'_>) -> Result<(usize, usize), String> {
+    fn group(&mut self, indexed: &[u8]) -> Result<(usize, usize), String> {
         let len = indexes::read(indexed, &mut self.path).map_err(|error| error.to_string())?;
         if let Some(group) = self.every_path {
             return Ok((group, len));
@@ -198,9 +177,6 @@ impl FileRows {
             return known.clone().map(|group| (group, len));
         }
         let added = self.add_at_path();
-        if let Ok(group) = added {
-            self.groups[group].begin(messages);
-        }
         // Indexes that lead nowhere are the sender's choice, and are not kept.
         if added.is_ok() || self.file.message_at(&self.path).is_some() {
             self.by_path.insert(self.path.clone(), added.clone());

@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// Messages that are decoded together: their bytes should stay in the first cache.
-pub(crate) const BLOCK: usize = 256;
+const BLOCK: usize = 256;
 
 /// Fewer messages are read one after the other.
 const FEWEST: usize = 8;
@@ -34,8 +34,10 @@ pub(crate) struct Group {
     plan: Plan,
     columns: Columns,
     slots: Slots,
+    /// Whether the batch has messages of it.
+    begun: bool,
     /// The messages of the block that is being put together.
-    pub(crate) pending: Vec<Cursor>,
+    pending: Vec<Cursor>,
     /// Those of the block that is being read.
     places: Vec<Place>,
     /// Whether fields come in the order of their numbers, as far as seen in this batch.
@@ -50,6 +52,7 @@ impl Group {
             columns: Columns::new(&plan.layout),
             slots: Slots::new(plan.kinds.len()),
             plan,
+            begun: false,
             pending: Vec::new(),
             places: Vec::new(),
             in_order: true,
@@ -60,20 +63,36 @@ impl Group {
         (number == self.number).then_some(self.plan.fields())
     }
 
-    pub(crate) fn begin(&mut self, messages: &Messages<'_>) {
-        self.columns.begin(&self.plan.layout, messages);
-        self.slots.begin();
+    /// Forgets the batch before.
+    pub(crate) fn begin(&mut self) {
+        self.begun = false;
         self.pending.clear();
-        self.in_order = true;
+    }
+
+    /// Takes one more message of the batch.
+    #[inline(always)]
+    pub(crate) fn add(
+        &mut self,
+        messages: &Messages<'_>,
+        cursor: Cursor,
+        errors: &mut Vec<MessageError>,
+    ) {
+        // Only now: a schema may have many types, of which a batch has few.
+        if !self.begun {
+            self.begun = true;
+            self.in_order = true;
+            self.columns.begin(&self.plan.layout, messages);
+            self.slots.begin();
+        }
+        self.pending.push(cursor);
+        if self.pending.len() == BLOCK {
+            self.decode_pending(messages, errors);
+        }
     }
 
     /// Decodes what is pending. A block in which any message is not right is taken back and done
     /// again message by message, which finds the one at fault.
-    pub(crate) fn decode_pending(
-        &mut self,
-        messages: &Messages<'_>,
-        errors: &mut Vec<MessageError>,
-    ) {
+    fn decode_pending(&mut self, messages: &Messages<'_>, errors: &mut Vec<MessageError>) {
         let pending = std::mem::take(&mut self.pending);
         if !pending.is_empty() && self.decode(messages, &pending).is_err() {
             for cursor in &pending {
@@ -146,7 +165,15 @@ impl Group {
     }
 
     /// Hands over the rows, if there are any.
-    pub(crate) fn finish(&mut self, messages: &Messages<'_>) -> Option<RowGroup> {
+    pub(crate) fn finish(
+        &mut self,
+        messages: &Messages<'_>,
+        errors: &mut Vec<MessageError>,
+    ) -> Option<RowGroup> {
+        if !self.begun {
+            return None;
+        }
+        self.decode_pending(messages, errors);
         self.columns
             .finish(&self.plan.layout, self.number, messages)
     }
