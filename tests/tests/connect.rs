@@ -204,6 +204,8 @@ fn each_missing_acl_is_named() {
             .filter(|line| line.starts_with("failed"));
         let failed: Vec<String> = failed.collect();
         let code = i32::from(!failed.is_empty());
+        // Shown if the test fails.
+        eprintln!("{}", finished.stdout);
         let _ = finished.with_code(code);
         failed
     };

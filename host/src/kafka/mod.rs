@@ -18,11 +18,10 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use regex::Regex;
 
 pub(crate) use handshake::explained;
-pub(crate) use native::access;
 pub(crate) use native::{NativeProducer, Outgoing, TOPICS_MAX};
 pub use offsets::Delivered;
 pub(crate) use reach::{
-    Finding, Outcome, Unreached, Use, acl, attempt, known as known_topic, topic as topic_finding,
+    Finding, Outcome, Unreached, Use, acl, attempt, topic as topic_finding, topics as ask_topics,
 };
 pub(crate) use renewal::set_password;
 pub use renewal::{Renewal, try_connection};

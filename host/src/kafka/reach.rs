@@ -2,15 +2,19 @@
 
 use std::time::{Duration, Instant};
 
+use rdkafka::ClientContext;
+use rdkafka::client::Client;
 use rdkafka::error::RDKafkaErrorCode as Code;
 use rdkafka::metadata::Metadata;
 
-use super::native::access::{Allowed, Refused, TopicAccess};
+use super::native::access::{self, Allowed, Refused, TopicAccess};
 use super::without_places;
 use crate::config::ClientProperties;
 
 /// How long one request may take, unless less is left.
 const ATTEMPT: Duration = Duration::from_secs(2);
+/// How often brokers are asked what is allowed.
+const ATTEMPTS: usize = 3;
 
 /// What was looked at, and how it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -65,6 +69,37 @@ impl Finding {
 pub(crate) fn attempt(deadline: Instant) -> Option<Duration> {
     let left = deadline.saturating_duration_since(Instant::now());
     (!left.is_zero()).then(|| left.min(ATTEMPT))
+}
+
+/// What brokers say of topics; what is known anyway where they do not tell.
+pub(crate) fn topics<C: ClientContext>(
+    client: &Client<C>,
+    names: &[String],
+    metadata: &Metadata,
+    deadline: Instant,
+) -> Vec<TopicAccess> {
+    // The one that has answered, unless that was before it was known by its number.
+    let first = metadata.brokers().first().map(|broker| broker.id());
+    let answering = Some(metadata.orig_broker_id()).filter(|id| *id >= 0);
+    let broker = answering.or(first).unwrap_or(0);
+    for _ in 0..ATTEMPTS {
+        let Some(timeout) = attempt(deadline) else {
+            break;
+        };
+        match access::topics(client, broker, names, timeout * 2) {
+            Ok(topics) => return topics,
+            Err(refused) => {
+                tracing::debug!(
+                    "asking what is allowed: {} ({})",
+                    refused.text,
+                    refused.code
+                );
+                // Such as a connection that is just being made.
+                std::thread::sleep(Duration::from_millis(200));
+            }
+        }
+    }
+    names.iter().map(|name| known(name, metadata)).collect()
 }
 
 /// What a topic's access lets a client do.
@@ -126,7 +161,7 @@ pub(crate) fn topic(access: &TopicAccess, wanted: Use, client: &ClientProperties
 }
 
 /// What is known of a topic whose brokers do not tell more.
-pub(crate) fn known(name: &str, metadata: &Metadata) -> TopicAccess {
+fn known(name: &str, metadata: &Metadata) -> TopicAccess {
     let topic = metadata.topics().iter().find(|topic| topic.name() == name);
     let partitions = topic.map_or(Err(Code::UnknownTopicOrPartition), |topic| {
         match topic.error() {

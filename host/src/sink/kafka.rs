@@ -11,6 +11,7 @@
 mod acks;
 mod fields;
 mod reach;
+mod renewing;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -32,7 +33,7 @@ use super::{Remedy, Sink, SinkError};
 use crate::config::{KafkaSinkConfig, MessageKey, MessageTimestamp, Serializer, is_topic_name};
 use crate::kafka::{
     LatestStatistics, NativeProducer, Outgoing, Renewal, Statistics, TOPICS_MAX, client_config,
-    explained, is_refused_handshake, log_line, set_password, without_places,
+    explained, is_refused_handshake, log_line, without_places,
 };
 use crate::rows::{ColumnPath, Rows};
 
@@ -205,38 +206,7 @@ impl Sink for KafkaSink {
     }
 
     fn renew(&mut self, renewal: &Renewal) -> Result<(), SinkError> {
-        let client = match renewal {
-            Renewal::Password { client } => {
-                if let Err(why) = set_password(self.producer.get().client(), client) {
-                    tracing::warn!("the sink keeps its old password: {why}");
-                }
-                return Ok(());
-            }
-            Renewal::Client(client) => client,
-        };
-        let context = Context {
-            statistics: self.producer.get().context().statistics.clone(),
-            ..Context::default()
-        };
-        let producer = match client_config(client).create_with_context(context) {
-            Ok(producer) => NativeProducer::new(producer),
-            Err(error) => {
-                tracing::warn!("the sink keeps its old client: {error}");
-                return Ok(());
-            }
-        };
-        // All that the old one has taken is acknowledged before the new one gets anything.
-        self.flush()?;
-        let old = std::mem::replace(&mut self.producer, producer);
-        let account = |producer: &NativeProducer<Context>, acks: Acks| {
-            let context = producer.get().context();
-            let mut kept = context.acks.lock().unwrap_or_else(PoisonError::into_inner);
-            std::mem::replace(&mut *kept, acks)
-        };
-        let acks = account(&old, Acks::default());
-        account(&self.producer, acks);
-        self.config.client = client.clone();
-        Ok(())
+        self.take(renewal)
     }
 
     fn flush(&mut self) -> Result<(), SinkError> {

@@ -165,20 +165,8 @@ impl Explorer<'_, '_> {
     /// The partitions of the topics that may be read.
     fn topics(&mut self, topics: &[String], metadata: &Metadata) -> Vec<TopicPartition> {
         let config = self.reader.config;
-        let timeout = attempt(self.deadline).unwrap_or(Duration::ZERO) * 5;
-        let answer = access::topics(
-            self.reader.consumer.client(),
-            metadata.orig_broker_id(),
-            topics,
-            timeout,
-        );
-        let all = answer.unwrap_or_else(|refused| {
-            tracing::debug!("asking what is allowed: {}", refused.text);
-            topics
-                .iter()
-                .map(|topic| reach::known(topic, metadata))
-                .collect()
-        });
+        let client = self.reader.consumer.client();
+        let all = reach::topics(client, topics, metadata, self.deadline);
         let mut readable = Vec::new();
         for topic in &all {
             let finding = reach::topic(topic, Use::Read, &config.client);

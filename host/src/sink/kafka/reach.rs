@@ -11,7 +11,7 @@ use rdkafka::producer::{BaseProducer, DeliveryResult, Producer, ProducerContext}
 
 use crate::config::{ClientProperties, KafkaSinkConfig};
 use crate::kafka::{
-    Finding, Outcome, Unreached, Use, access, acl, attempt, client_config, known_topic, log_line,
+    Finding, Outcome, Unreached, Use, acl, ask_topics, attempt, client_config, log_line,
     topic_finding,
 };
 
@@ -63,13 +63,12 @@ fn ask(
     deadline: Instant,
     client: &ClientProperties,
 ) -> Finding {
-    let timeout = attempt(deadline).unwrap_or(Duration::ZERO) * 5;
     let names = [topic.to_owned()];
-    let broker = metadata.orig_broker_id();
-    let answer = access::topics(producer.client(), broker, &names, timeout);
-    let access = answer.ok().and_then(|topics| topics.into_iter().next());
-    let access = access.unwrap_or_else(|| known_topic(topic, metadata));
-    topic_finding(&access, Use::Write, client)
+    let answer = ask_topics(producer.client(), &names, metadata, deadline);
+    match answer.first() {
+        Some(access) => topic_finding(access, Use::Write, client),
+        None => Finding::untold(format!("topic {topic}"), "the brokers do not tell"),
+    }
 }
 
 fn brokers_reached(count: usize, client: &ClientProperties) -> Finding {

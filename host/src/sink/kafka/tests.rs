@@ -374,3 +374,35 @@ fn refused_properties_are_an_error() {
         Some(Remedy::Person)
     );
 }
+
+#[test]
+fn a_new_client_takes_over_all_that_the_old_one_had() {
+    let cluster = cluster();
+    // So that there is something on its way each time.
+    let config = config(&cluster, &[("linger.ms", "50")]);
+    let mut sink = KafkaSink::new(&config).unwrap();
+    for n in 0..40 {
+        sink.write(&rows_of(numbers(n..n + 1))).unwrap();
+        if n % 10 == 9 {
+            let client = config.client.clone();
+            sink.renew(&Renewal::Client(client)).unwrap();
+            let written = u64::try_from(n + 1).unwrap();
+            assert_eq!(sink.durable(Instant::now()).unwrap(), written);
+        }
+    }
+    assert_each_once(&cluster, 40);
+}
+
+#[test]
+fn a_client_that_cannot_be_made_leaves_the_old_one() {
+    let cluster = cluster();
+    let config = config(&cluster, &[]);
+    let mut sink = KafkaSink::new(&config).unwrap();
+    let mut client = config.client.clone();
+    client.set_by_weir("security.protocol", "ssl");
+    client.set_by_weir("ssl.ca.location", "/nowhere/ca.pem");
+    sink.renew(&Renewal::Client(client)).unwrap();
+    sink.write(&rows_of(numbers(0..3))).unwrap();
+    sink.flush().unwrap();
+    assert_each_once(&cluster, 3);
+}
