@@ -49,7 +49,10 @@ struct Shared {
 
 /// Who is let in.
 #[derive(Default)]
-struct Door(Option<Box<dyn Fn(&Request) -> bool + Send>>);
+struct Door(Option<Guard>);
+
+/// Whether a request may come in.
+type Guard = Box<dyn Fn(&Request) -> bool + Send>;
 
 impl fmt::Debug for Door {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -87,7 +87,7 @@ fn look(
         }),
     )?;
     if let SchemasConfig::Registry(registry) = &config.schemas {
-        let (url, schemas) = (registry.url.clone(), Arc::clone(schemas));
+        let (url, schemas) = (registry.urls.join(", "), Arc::clone(schemas));
         let topics: Vec<String> = match &config.source.topics {
             Topics::Names(names) => names.clone(),
             Topics::Partitions(partitions) => partitions.keys().cloned().collect(),
@@ -175,7 +175,10 @@ fn ask_registry(
         }
         let what = format!("subject {subject}");
         match answer {
-            Ok(schema) => say(Finding::fine(what, format!("{:?}", schema.schema_type))),
+            Ok(schema) => say(Finding::fine(
+                what,
+                format!("{:?}", schema.schema.schema_type),
+            )),
             Err(_) if topics.is_empty() => {}
             // Messages may name others by their ids.
             Err(_) => say(Finding::untold(

@@ -5,7 +5,7 @@ use prometheus_client::encoding::text;
 use super::*;
 use crate::batch::TopicPartition;
 use crate::event_time::{EventTime, Scan, Settings};
-use crate::kafka::{BrokerStatistics, PartitionStatistics, TopicStatistics};
+use crate::kafka::{BrokerStatistics, PartitionStatistics, Statistics, TopicStatistics};
 use crate::progress::PartitionProgress;
 
 fn exported(figures: Figures) -> Vec<String> {

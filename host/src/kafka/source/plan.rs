@@ -8,6 +8,7 @@ use rdkafka::error::RDKafkaErrorCode as Code;
 use rdkafka::metadata::Metadata;
 use rdkafka::topic_partition_list::Offset;
 
+use super::LatestStatistics;
 use super::lists::list;
 use super::positions::Position;
 use super::reader::Reader;
@@ -73,6 +74,8 @@ pub(crate) fn explore(config: &SourceConfig, deadline: Instant, report: &mut dyn
         renewals,
         stop,
         progress: std::sync::Arc::default(),
+        statistics: LatestStatistics::default(),
+        event_time: None,
     };
     let mut reader = reader(config, consumer, links);
     Explorer {
