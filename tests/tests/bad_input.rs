@@ -253,7 +253,7 @@ fn what_the_registry_refuses_is_bad_and_the_rest_goes_on() {
         ),
         (
             Fault::Status(401),
-            "check `schema.registry.basic.auth.user.info`",
+            "answered 401: set `schema.registry.basic.auth.user.info`",
         ),
     ] {
         peers.registry.set_fault(fault);

@@ -206,7 +206,7 @@ fn inspect_knows_the_plug_ins_that_are_built_in() {
     let unknown = project.weir(["plugin", "inspect", "arvo"]).finish();
     assert_eq!(
         unknown.with_code(2).stderr,
-        "error: no plug-in is called `arvo`; built in are avro, drop-by-header, json; a path contains `/` or ends in .wasm\n"
+        "error: no plug-in is called `arvo`; built in are avro, drop-by-header, json, protobuf; a path contains `/` or ends in .wasm\n"
     );
 }
 

@@ -16,6 +16,7 @@ fn run(mock: &Mock, rest: &str) -> Finished {
             "source:
   bootstrap.servers: {}
   topics: [orders]
+  startup.mode: earliest
   stop.mode: latest
 {}{rest}",
             mock.brokers(),

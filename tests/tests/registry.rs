@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use weir_tests::Broker as _;
 use weir_tests::certificates::{Certificates, KEY_PASSWORD};
 use weir_tests::mock::Mock;
 use weir_tests::oidc::{Oidc, TokenFault};
@@ -34,12 +35,13 @@ fn pipeline(mock: &Mock, registry: &[String]) -> String {
   topics: [orders]
   startup.mode: earliest
   stop.mode: latest
-errors.tolerance: none
+{}errors.tolerance: none
 schema:
   registry:
 {lines}deserializer: avro
 ",
-        mock.brokers()
+        mock.brokers(),
+        mock.source_keys()
     )
 }
 
