@@ -11,7 +11,7 @@
 //! | `array` with `items` of one schema | list |
 //! | `object` with `properties` | object |
 //! | `object` with `additionalProperties` of one schema, and no `properties` | map |
-//! | with `connect.type` | what Connect means, see [`connect`](super::connect) |
+//! | with `connect.type` | what Connect means, see [`super::connect`] |
 //! | with null beside one other type, in `type`, `oneOf` or `anyOf` | that type |
 //! | `oneOf`, `anyOf` of objects | an object of all their fields |
 //! | `allOf` | all of them together |

@@ -35,7 +35,7 @@ pub struct Layout {
 }
 
 impl Layout {
-    /// Adds a column below those whose [`children`](Self::children) are being added, and returns
+    /// Adds a column below those whose `children` are being added, and returns
     /// its index. `format` is that of the Arrow C data interface.
     ///
     /// # Errors
