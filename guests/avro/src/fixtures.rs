@@ -2,6 +2,7 @@
 
 use apache_avro::{Schema, types::Value, writer::datum::GenericDatumWriter};
 use serde_json::json;
+use weir_guest::random::Random;
 
 /// One shape of record.
 #[derive(Clone, Debug)]
@@ -29,7 +30,7 @@ impl Fixture {
     /// A record does not fit the schema, which is a mistake in this module.
     pub fn datums(&self, count: usize, seed: u64) -> Result<Vec<Vec<u8>>, apache_avro::Error> {
         let schema = Schema::parse_str(&self.schema)?;
-        let mut random = Random(seed);
+        let mut random = Random::new(seed);
         let writer = GenericDatumWriter::builder(&schema).build()?;
         (0..count)
             .map(|_| writer.write_value_to_vec((self.record)(&mut random)))
@@ -174,46 +175,4 @@ pub fn wide() -> Fixture {
 
 fn record<const N: usize>(fields: [(&str, Value); N]) -> Value {
     Value::Record(fields.map(|(name, value)| (name.to_owned(), value)).into())
-}
-
-/// SplitMix64: good enough for data, and the same everywhere.
-#[derive(Clone, Debug)]
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
-    }
-
-    fn below(&mut self, limit: u32) -> u32 {
-        u32::try_from(self.next() % u64::from(limit)).unwrap_or(0)
-    }
-
-    fn int(&mut self, limit: u32) -> i32 {
-        i32::try_from(self.below(limit)).unwrap_or(0)
-    }
-
-    fn long(&mut self, limit: u64) -> i64 {
-        i64::try_from(self.next() % limit).unwrap_or(0)
-    }
-
-    /// Within a year of 2023-11-14.
-    fn millis(&mut self) -> i64 {
-        1_700_000_000_000 + self.long(31_536_000_000)
-    }
-
-    fn fraction(&mut self) -> f64 {
-        f64::from(self.below(1 << 30)) / f64::from(1 << 30)
-    }
-
-    fn text(&mut self, shortest: u32, longest: u32) -> String {
-        const LETTERS: &[u8; 36] = b"abcdefghijklmnopqrstuvwxyz0123456789";
-        let length = shortest + self.below(longest - shortest + 1);
-        (0..length)
-            .map(|_| char::from(LETTERS[self.below(36) as usize]))
-            .collect()
-    }
 }

@@ -20,7 +20,7 @@ struct Case {
 }
 
 fn case(seed: u64, count: usize) -> Case {
-    let mut random = Random(seed);
+    let mut random = Random::new(seed);
     let mut maker = SchemaMaker::new();
     let schema = match seed % 8 {
         0 => maker.any(&mut random, 3),
@@ -76,7 +76,7 @@ fn damage_stays_with_its_record() {
         } = case(seed, 3);
         let registry = Registry::of(&text);
         let mut decoder = Decoder::default();
-        let mut random = Random(seed);
+        let mut random = Random::new(seed);
         let mut messages = Vec::new();
         let mut expected = Vec::new();
         let mut damaged = Vec::new();
@@ -130,7 +130,7 @@ fn blocks_are_what_their_messages_are_alone() {
     for seed in 10_000..10_060 {
         let Case { text, datums, .. } = case(seed, 700);
         let registry = Registry::of(&text);
-        let mut random = Random(seed);
+        let mut random = Random::new(seed);
         let mut messages: Vec<Option<Vec<u8>>> =
             datums.iter().map(|datum| framed(1, datum)).collect();
         for (at, message) in messages.iter_mut().enumerate() {

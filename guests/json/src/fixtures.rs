@@ -1,6 +1,7 @@
 //! Three shapes of messages with seeded data, for tests and benchmarks.
 
 use serde_json::{Value, json};
+use weir_guest::random::Random;
 
 /// One shape of message.
 #[derive(Clone, Debug)]
@@ -16,7 +17,7 @@ impl Fixture {
     /// `count` messages without any framing, the same for the same seed.
     #[must_use]
     pub fn texts(&self, count: usize, seed: u64) -> Vec<Vec<u8>> {
-        let mut random = Random(seed);
+        let mut random = Random::new(seed);
         let text = |_| (self.message)(&mut random).to_string().into_bytes();
         (0..count).map(text).collect()
     }
@@ -45,7 +46,7 @@ pub fn flat() -> Fixture {
             json!({
                 "sensor": random.text(8, 16),
                 "at": random.millis(),
-                "value": random.cents(10_000),
+                "value": cents(random, 10_000),
                 "sequence": random.below(1_000_000),
                 "valid": random.below(8) != 0,
             })
@@ -79,14 +80,14 @@ pub fn order() -> Fixture {
                 json!({
                     "sku": random.text(6, 9),
                     "quantity": random.below(20),
-                    "price": random.cents(5_000),
+                    "price": cents(random, 5_000),
                 })
             });
             let items: Vec<Value> = items.collect();
             json!({
                 "id": random.below(1_000_000_000),
                 "customer": random.text(6, 12),
-                "amount": random.cents(50_000),
+                "amount": cents(random, 50_000),
                 "at": random.millis(),
                 "status": status[random.below(4) as usize],
                 "note": note,
@@ -131,41 +132,7 @@ pub fn wide() -> Fixture {
     }
 }
 
-/// SplitMix64: good enough for data, and the same everywhere.
-#[derive(Clone, Debug)]
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
-    }
-
-    fn below(&mut self, limit: u32) -> u32 {
-        u32::try_from(self.next() % u64::from(limit)).unwrap_or(0)
-    }
-
-    /// Within a year of 2023-11-14.
-    fn millis(&mut self) -> u64 {
-        1_700_000_000_000 + self.next() % 31_536_000_000
-    }
-
-    /// A price: two digits behind the point.
-    fn cents(&mut self, limit: u32) -> f64 {
-        f64::from(self.below(limit)) / 100.0
-    }
-
-    fn fraction(&mut self) -> f64 {
-        f64::from(self.below(1 << 30)) / f64::from(1 << 30)
-    }
-
-    fn text(&mut self, shortest: u32, longest: u32) -> String {
-        const LETTERS: &[u8; 36] = b"abcdefghijklmnopqrstuvwxyz0123456789";
-        let length = shortest + self.below(longest - shortest + 1);
-        (0..length)
-            .map(|_| char::from(LETTERS[self.below(36) as usize]))
-            .collect()
-    }
+/// A price: two digits behind the point.
+fn cents(random: &mut Random, limit: u32) -> f64 {
+    f64::from(random.below(limit)) / 100.0
 }

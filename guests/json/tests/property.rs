@@ -293,7 +293,7 @@ struct Case {
 }
 
 fn case<const VARIED: bool>(seed: u64, count: usize) -> Case {
-    let mut random = Random(seed);
+    let mut random = Random::new(seed);
     let mut columns = fields(&mut random, 3);
     if !VARIED {
         // Damaged, a decimal may become one that serde_json rounds.
@@ -356,7 +356,7 @@ fn rows_are_the_values_that_were_written() {
 fn damage_stays_with_its_message() {
     for seed in 5_000..5_150 {
         let Case { columns, texts, .. } = case::<false>(seed, 3);
-        let mut random = Random(seed);
+        let mut random = Random::new(seed);
         let mut damaged = Vec::new();
         for text in &texts {
             let text = text.as_bytes();
@@ -433,7 +433,7 @@ fn near(found: &Value, expected: &Value, by: f64) -> bool {
 fn what_is_json_is_json() {
     let mut whole = decoder(&json!({"framing": "raw"}));
     let mut ignored = decoder(&json!({"columns": {"none": "utf8"}}));
-    let mut random = Random(1);
+    let mut random = Random::new(1);
     let alphabet = br#"{}[],:"\ue0159-+.truefalsn /x"#;
     let mut accepted = 0;
     for round in 0..60_000 {
@@ -471,7 +471,7 @@ fn what_is_json_is_json() {
 #[test]
 fn batches_are_what_their_messages_are_alone() {
     for seed in 10_000..10_100 {
-        let mut random = Random(seed);
+        let mut random = Random::new(seed);
         let cases: Vec<Case> = (0..3).map(|i| case::<true>(seed * 3 + i, 60)).collect();
         let mut registry = Registry::default();
         for (id, case) in (1..).zip(&cases) {

@@ -1,6 +1,7 @@
 //! Three shapes of messages with seeded data, for tests and benchmarks.
 
 use prost::Message;
+use weir_guest::random::Random;
 
 /// Decodes one message and drops it.
 pub type Generated = fn(&[u8]) -> Result<(), prost::DecodeError>;
@@ -22,7 +23,7 @@ impl Fixture {
     /// for the same seed.
     #[must_use]
     pub fn messages(&self, count: usize, seed: u64) -> Vec<Vec<u8>> {
-        let mut random = Random(seed);
+        let mut random = Random::new(seed);
         (0..count)
             .map(|_| [&[0], &(self.message)(&mut random)[..]].concat())
             .collect()
@@ -179,45 +180,3 @@ const WIDE: Fixture = Fixture {
     },
     generated: None,
 };
-
-/// SplitMix64: good enough for data, and the same everywhere.
-#[derive(Clone, Debug)]
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
-    }
-
-    fn below(&mut self, limit: u32) -> u32 {
-        u32::try_from(self.next() % u64::from(limit)).unwrap_or(0)
-    }
-
-    fn int(&mut self, limit: u32) -> i32 {
-        i32::try_from(self.below(limit)).unwrap_or(0)
-    }
-
-    fn long(&mut self, limit: u64) -> i64 {
-        i64::try_from(self.next() % limit).unwrap_or(0)
-    }
-
-    /// Within a year of 2023-11-14.
-    fn millis(&mut self) -> i64 {
-        1_700_000_000_000 + self.long(31_536_000_000)
-    }
-
-    fn fraction(&mut self) -> f64 {
-        f64::from(self.below(1 << 30)) / f64::from(1 << 30)
-    }
-
-    fn text(&mut self, shortest: u32, longest: u32) -> String {
-        const LETTERS: &[u8; 36] = b"abcdefghijklmnopqrstuvwxyz0123456789";
-        let length = shortest + self.below(longest - shortest + 1);
-        (0..length)
-            .map(|_| char::from(LETTERS[self.below(36) as usize]))
-            .collect()
-    }
-}

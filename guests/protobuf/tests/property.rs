@@ -18,7 +18,7 @@ struct Case {
 }
 
 fn case(seed: u64, count: usize) -> Case {
-    let mut random = Random(seed);
+    let mut random = Random::new(seed);
     let text = Maker::file(&mut random);
     let descriptor = file(&text).message_at(&[0]).unwrap();
     let messages = (0..count)
@@ -82,7 +82,7 @@ fn damage_stays_with_its_message() {
             descriptor,
             messages: good,
         } = case(seed, 3);
-        let mut random = Random(seed);
+        let mut random = Random::new(seed);
         let mut damaged = Vec::new();
         // Each byte of a message makes two others as long as it is.
         for message in good.iter().filter(|message| message.len() < 300) {
@@ -144,7 +144,7 @@ fn blocks_are_what_their_messages_are_alone() {
     for seed in 10_000..10_060 {
         let Case { text, messages, .. } = case(seed, 700);
         let registry = Registry::of(&text);
-        let mut random = Random(seed);
+        let mut random = Random::new(seed);
         let mut framed_messages: Vec<Option<Vec<u8>>> =
             messages.iter().map(|message| framed(message)).collect();
         for (at, message) in framed_messages.iter_mut().enumerate() {

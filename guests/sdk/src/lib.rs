@@ -76,6 +76,8 @@ pub mod log;
 pub mod metrics;
 mod options;
 mod panics;
+#[cfg(feature = "random")]
+pub mod random;
 pub mod sample;
 pub mod table;
 

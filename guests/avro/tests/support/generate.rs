@@ -9,14 +9,15 @@ use apache_avro::{
 };
 use serde_json::{Value as Json, json};
 
-pub(crate) struct Random(pub(crate) u64);
+pub(crate) struct Random(weir_guest::random::Random);
 
 impl Random {
+    pub(crate) fn new(seed: u64) -> Self {
+        Self(weir_guest::random::Random::new(seed))
+    }
+
     pub(crate) fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
+        self.0.next()
     }
 
     pub(crate) fn below(&mut self, limit: usize) -> usize {
