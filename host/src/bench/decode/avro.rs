@@ -11,11 +11,13 @@ use arrow_avro::schema::{
 };
 use weir_avro::fixtures::{self, Fixture};
 
-use super::super::timing::{Way, measure};
-use super::{BATCHES, COMPONENT, ID, NATIVE, OneSchema, ROWS, SEED, batch, expect_all, next};
+use super::super::timing::measure;
+use super::{
+    BATCHES, COMPONENT, ID, NATIVE, OneSchema, ROWS, SEED, Shape, batch, expect_all, next, open,
+};
 use crate::batch::MessageBatch;
 use crate::bench::{BenchError, Measurement};
-use crate::plugin::{Deserializer, Limits, Plugin, PluginEngine};
+use crate::plugin::PluginEngine;
 
 /// The others, by name.
 const ARROW: &str = "arrow-avro, native";
@@ -39,15 +41,8 @@ fn shape(engine: &PluginEngine, fixture: &Fixture) -> Result<Vec<Measurement>, B
         .datums(ROWS * BATCHES, SEED)
         .map_err(BenchError::new)?;
     let batches: Vec<MessageBatch> = datums.chunks(ROWS).map(batch).collect();
-    let plugin = Plugin::load(engine, "avro").map_err(BenchError::new)?;
     let schemas = Arc::new(OneSchema::avro(&fixture.schema));
-    let mut component = Deserializer::open(
-        &plugin,
-        &serde_json::json!({}),
-        Arc::clone(&schemas) as _,
-        Limits::default(),
-    )
-    .map_err(BenchError::new)?;
+    let mut component = open(engine, "avro", &schemas)?;
     let mut native = weir_avro::Decoder::default();
     let mut arrow = arrow_avro(&fixture.schema)?;
     let schema = AvroSchema::parse_str(&fixture.schema).map_err(BenchError::new)?;
@@ -55,40 +50,26 @@ fn shape(engine: &PluginEngine, fixture: &Fixture) -> Result<Vec<Measurement>, B
         .build()
         .map_err(BenchError::new)?;
 
-    let name = |what: &str| format!("decode/{}/{what}", fixture.name);
-    let way = |what: &str, against: &[&str], run| Way {
-        name: name(what),
-        baselines: against.iter().map(|what| name(what)).collect(),
-        records: ROWS,
-        run,
-    };
+    let shape = Shape(format!("decode/{}", fixture.name));
     // Each way takes the batches in turns, as it would on a topic: one batch over and over is
     // what a branch predictor learns by heart.
     let turns = || batches.iter().cycle();
-    let (mut first, mut second, mut third, mut fourth) = (turns(), turns(), turns(), turns());
+    let (mut third, mut fourth) = (turns(), turns());
     measure(vec![
-        way(
+        shape.way(
             COMPONENT,
             &[APACHE, ARROW],
-            Box::new(|| {
-                let decoded = component
-                    .decode(next(&mut first))
-                    .map_err(BenchError::new)?;
-                expect_all(decoded.rows.iter().map(|rows| rows.rows.num_rows()).sum())
-            }),
+            super::component(&mut component, turns()),
         ),
-        way(
+        shape.way(
             NATIVE,
             &[APACHE, ARROW],
-            Box::new(|| {
-                let values = &next(&mut second).values.column;
-                let decoded = native
-                    .decode_batch(&values.offsets, &values.bytes, None, &*schemas)
-                    .map_err(|error| BenchError::new(format!("{error:?}")))?;
-                expect_all(decoded.groups.iter().map(|group| group.len as usize).sum())
-            }),
+            super::native(
+                |values| native.decode_batch(&values.offsets, &values.bytes, None, &*schemas),
+                turns(),
+            ),
         ),
-        way(
+        shape.way(
             ARROW,
             &[APACHE],
             Box::new(|| {
@@ -100,7 +81,7 @@ fn shape(engine: &PluginEngine, fixture: &Fixture) -> Result<Vec<Measurement>, B
                 expect_all(rows.map_or(0, |rows| rows.num_rows()))
             }),
         ),
-        way(
+        shape.way(
             APACHE,
             &[],
             Box::new(|| {

@@ -8,11 +8,13 @@ use serde_json::Value;
 use weir_json::fixtures::{self, Fixture};
 use weir_json::{Decoder, Options};
 
-use super::super::timing::{Way, measure};
-use super::{BATCHES, COMPONENT, NATIVE, OneSchema, ROWS, SEED, batch, expect_all, next};
+use super::super::timing::measure;
+use super::{
+    BATCHES, COMPONENT, NATIVE, OneSchema, ROWS, SEED, Shape, batch, expect_all, next, open,
+};
 use crate::batch::MessageBatch;
 use crate::bench::{BenchError, Measurement};
-use crate::plugin::{Deserializer, Limits, Plugin, PluginEngine};
+use crate::plugin::PluginEngine;
 
 /// The others, by name.
 const ARROW: &str = "arrow-json, native";
@@ -36,15 +38,8 @@ pub(super) fn run(engine: &PluginEngine) -> Result<Vec<Measurement>, BenchError>
 fn shape(engine: &PluginEngine, fixture: &Fixture) -> Result<Vec<Measurement>, BenchError> {
     let texts = fixture.texts(ROWS * BATCHES, SEED);
     let batches: Vec<MessageBatch> = texts.chunks(ROWS).map(batch).collect();
-    let plugin = Plugin::load(engine, "json").map_err(BenchError::new)?;
     let schemas = Arc::new(OneSchema::json(&fixture.schema));
-    let mut component = Deserializer::open(
-        &plugin,
-        &serde_json::json!({}),
-        Arc::clone(&schemas) as _,
-        Limits::default(),
-    )
-    .map_err(BenchError::new)?;
+    let mut component = open(engine, "json", &schemas)?;
     let options = Options::parse("{}").map_err(BenchError::new)?;
     let mut native = Decoder::new(options).map_err(BenchError::new)?;
 
@@ -58,39 +53,25 @@ fn shape(engine: &PluginEngine, fixture: &Fixture) -> Result<Vec<Measurement>, B
         .map_err(BenchError::new)?;
     let lines: Vec<Vec<u8>> = texts.chunks(ROWS).map(|texts| texts.join(&b'\n')).collect();
 
-    let name = |what: &str| format!("decode-json/{}/{what}", fixture.name);
-    let way = |what: &str, against: &[&str], run| Way {
-        name: name(what),
-        baselines: against.iter().map(|what| name(what)).collect(),
-        records: ROWS,
-        run,
-    };
+    let shape = Shape(format!("decode-json/{}", fixture.name));
     // Each way takes the batches in turns, as it would on a topic.
-    let (mut first, mut second) = (batches.iter().cycle(), batches.iter().cycle());
-    let (mut third, mut fourth) = (lines.iter().cycle(), batches.iter().cycle());
+    let turns = || batches.iter().cycle();
+    let (mut third, mut fourth) = (lines.iter().cycle(), turns());
     measure(vec![
-        way(
+        shape.way(
             COMPONENT,
             &[SERDE, ARROW],
-            Box::new(|| {
-                let decoded = component
-                    .decode(next(&mut first))
-                    .map_err(BenchError::new)?;
-                expect_all(decoded.rows.iter().map(|rows| rows.rows.num_rows()).sum())
-            }),
+            super::component(&mut component, turns()),
         ),
-        way(
+        shape.way(
             NATIVE,
             &[SERDE, ARROW],
-            Box::new(|| {
-                let values = &next(&mut second).values.column;
-                let decoded = native
-                    .decode_batch(&values.offsets, &values.bytes, None, &*schemas)
-                    .map_err(|error| BenchError::new(format!("{error:?}")))?;
-                expect_all(decoded.groups.iter().map(|group| group.len as usize).sum())
-            }),
+            super::native(
+                |values| native.decode_batch(&values.offsets, &values.bytes, None, &*schemas),
+                turns(),
+            ),
         ),
-        way(
+        shape.way(
             ARROW,
             &[SERDE],
             Box::new(|| {
@@ -102,7 +83,7 @@ fn shape(engine: &PluginEngine, fixture: &Fixture) -> Result<Vec<Measurement>, B
                 expect_all(rows.map_or(0, |rows| rows.num_rows()))
             }),
         ),
-        way(
+        shape.way(
             SERDE,
             &[],
             Box::new(|| {

@@ -5,11 +5,15 @@ mod avro;
 mod json;
 mod protobuf;
 
-use weir_guest::schemas as guest;
+use std::sync::Arc;
 
+use weir_guest::schemas as guest;
+use weir_guest::{BatchError, Decoded};
+
+use super::timing::Way;
 use super::{BenchError, Measurement};
-use crate::batch::{BatchBuilder, Capacity, MessageBatch, TopicPartition};
-use crate::plugin::PluginEngine;
+use crate::batch::{BatchBuilder, BinaryColumn, Capacity, MessageBatch, TopicPartition};
+use crate::plugin::{Deserializer, Limits, Plugin, PluginEngine};
 use crate::schemas::{Registered, Schema, SchemaError, SchemaSource, SchemaType};
 
 /// Messages in a batch.
@@ -34,6 +38,57 @@ pub fn run(engine: &PluginEngine) -> Result<Vec<Measurement>, BenchError> {
     all.extend(protobuf::run(engine)?);
     all.extend(json::run(engine)?);
     Ok(all)
+}
+
+/// What is measured of one shape has names that begin alike.
+struct Shape(String);
+
+impl Shape {
+    fn way<'a>(&self, what: &str, against: &[&str], run: Run<'a>) -> Way<'a> {
+        let name = |what: &str| format!("{}/{what}", self.0);
+        Way {
+            name: name(what),
+            baselines: against.iter().map(|what| name(what)).collect(),
+            records: ROWS,
+            run,
+        }
+    }
+}
+
+/// Decodes the next batch.
+type Run<'a> = Box<dyn FnMut() -> Result<(), BenchError> + 'a>;
+
+fn open(
+    engine: &PluginEngine,
+    plugin: &str,
+    schemas: &Arc<OneSchema>,
+) -> Result<Deserializer, BenchError> {
+    let plugin = Plugin::load(engine, plugin).map_err(BenchError::new)?;
+    let options = serde_json::json!({});
+    let schemas = Arc::clone(schemas);
+    Deserializer::open(&plugin, &options, schemas, Limits::default()).map_err(BenchError::new)
+}
+
+fn component<'a>(
+    deserializer: &'a mut Deserializer,
+    mut batches: impl Iterator<Item = &'a MessageBatch> + 'a,
+) -> Run<'a> {
+    Box::new(move || {
+        let decoded = deserializer.decode(next(&mut batches));
+        let decoded = decoded.map_err(BenchError::new)?;
+        expect_all(decoded.rows.iter().map(|rows| rows.rows.num_rows()).sum())
+    })
+}
+
+fn native<'a>(
+    mut decode: impl FnMut(&BinaryColumn) -> Result<Decoded, BatchError> + 'a,
+    mut batches: impl Iterator<Item = &'a MessageBatch> + 'a,
+) -> Run<'a> {
+    Box::new(move || {
+        let decoded = decode(&next(&mut batches).values.column);
+        let decoded = decoded.map_err(|error| BenchError::new(format!("{error:?}")))?;
+        expect_all(decoded.groups.iter().map(|group| group.len as usize).sum())
+    })
 }
 
 /// The next one of a cycle, which has no end.

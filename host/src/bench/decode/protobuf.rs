@@ -7,11 +7,11 @@ use prost_reflect::DynamicMessage;
 use weir_protobuf::File;
 use weir_protobuf::fixtures::{self, Fixture};
 
-use super::super::timing::{Way, measure};
-use super::{BATCHES, COMPONENT, NATIVE, OneSchema, ROWS, SEED, batch, expect_all, next};
+use super::super::timing::measure;
+use super::{BATCHES, COMPONENT, NATIVE, OneSchema, ROWS, SEED, Shape, batch, next, open};
 use crate::batch::MessageBatch;
 use crate::bench::{BenchError, Measurement};
-use crate::plugin::{Deserializer, Limits, Plugin, PluginEngine};
+use crate::plugin::PluginEngine;
 
 /// The others, by name.
 const GENERATED: &str = "prost's generated code, native";
@@ -31,16 +31,9 @@ pub(super) fn run(engine: &PluginEngine) -> Result<Vec<Measurement>, BenchError>
 fn shape(engine: &PluginEngine, fixture: &Fixture) -> Result<Vec<Measurement>, BenchError> {
     let messages = fixture.messages(ROWS * BATCHES, SEED);
     let batches: Vec<MessageBatch> = messages.chunks(ROWS).map(batch).collect();
-    let plugin = Plugin::load(engine, "protobuf").map_err(BenchError::new)?;
     let text = (fixture.schema)();
     let schemas = Arc::new(OneSchema::protobuf(&text));
-    let mut component = Deserializer::open(
-        &plugin,
-        &serde_json::json!({}),
-        Arc::clone(&schemas) as _,
-        Limits::default(),
-    )
-    .map_err(BenchError::new)?;
+    let mut component = open(engine, "protobuf", &schemas)?;
     let mut native = weir_protobuf::Decoder::default();
     let file = weir_guest::confluent::SchemaLookup::by_id(&*schemas, super::ID)
         .map_err(|error| BenchError::new(format!("{error:?}")))?;
@@ -48,38 +41,24 @@ fn shape(engine: &PluginEngine, fixture: &Fixture) -> Result<Vec<Measurement>, B
         .and_then(|file| file.only_message())
         .map_err(BenchError::new)?;
 
-    let name = |what: &str| format!("decode/protobuf {}/{what}", fixture.name);
-    let way = |what: &str, against: &[&str], run| Way {
-        name: name(what),
-        baselines: against.iter().map(|what| name(what)).collect(),
-        records: ROWS,
-        run,
-    };
+    let shape = Shape(format!("decode/protobuf {}", fixture.name));
     let turns = || batches.iter().cycle();
-    let (mut first, mut second, mut third, mut fourth) = (turns(), turns(), turns(), turns());
+    let (mut third, mut fourth) = (turns(), turns());
     let mut ways = vec![
-        way(
+        shape.way(
             COMPONENT,
             &[DYNAMIC, GENERATED],
-            Box::new(|| {
-                let decoded = component
-                    .decode(next(&mut first))
-                    .map_err(BenchError::new)?;
-                expect_all(decoded.rows.iter().map(|rows| rows.rows.num_rows()).sum())
-            }) as Box<dyn FnMut() -> Result<(), BenchError> + '_>,
+            super::component(&mut component, turns()),
         ),
-        way(
+        shape.way(
             NATIVE,
             &[DYNAMIC, GENERATED],
-            Box::new(|| {
-                let values = &next(&mut second).values.column;
-                let decoded = native
-                    .decode_batch(&values.offsets, &values.bytes, None, &*schemas)
-                    .map_err(|error| BenchError::new(format!("{error:?}")))?;
-                expect_all(decoded.groups.iter().map(|group| group.len as usize).sum())
-            }),
+            super::native(
+                |values| native.decode_batch(&values.offsets, &values.bytes, None, &*schemas),
+                turns(),
+            ),
         ),
-        way(
+        shape.way(
             DYNAMIC,
             &[],
             Box::new(|| {
@@ -94,7 +73,7 @@ fn shape(engine: &PluginEngine, fixture: &Fixture) -> Result<Vec<Measurement>, B
         ),
     ];
     if let Some(generated) = fixture.generated {
-        ways.push(way(
+        ways.push(shape.way(
             GENERATED,
             &[DYNAMIC],
             Box::new(move || {
