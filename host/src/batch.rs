@@ -3,6 +3,9 @@
 use std::fmt;
 use std::sync::Arc;
 
+/// The header that names the schema of a value in Confluent's wire format v1.
+pub(crate) const VALUE_SCHEMA_HEADER: &[u8] = b"__value_schema_id";
+
 /// One topic and one of its partitions.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct TopicPartition {

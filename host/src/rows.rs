@@ -2,6 +2,7 @@
 
 mod metadata;
 mod path;
+mod widening;
 
 use arrow::array::RecordBatch;
 
@@ -10,6 +11,7 @@ use crate::event_time::Times;
 
 pub use metadata::{MetadataColumns, MetadataError};
 pub use path::ColumnPath;
+pub(crate) use widening::Widening;
 
 /// Rows of one schema that came from messages of one topic and partition.
 #[derive(Clone, Debug)]

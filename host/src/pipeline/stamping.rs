@@ -10,29 +10,30 @@ use std::time::{Duration, Instant};
 use arrow::array::{ArrayRef, BooleanArray, RecordBatch};
 use arrow::buffer::BooleanBuffer;
 use arrow::compute::filter_record_batch;
-use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use arrow::datatypes::{DataType, Field, FieldRef};
 
 use super::PipelineError;
 use crate::config::{AlignmentConfig, AlignmentMode, LateRecords};
 use crate::event_time::{Bounds, EventTime, Scan, Times, Verdict};
 use crate::kafka::Delivered;
 use crate::progress::Progress;
-use crate::rows::{RowOrigins, Rows};
+use crate::rows::{RowOrigins, Rows, Widening};
 
 /// The name of the column that says whether a row is late.
 const LATE: &str = "late";
-/// Schemas whose form with that column is kept.
-const SCHEMAS_KEPT: usize = 64;
 
 pub(super) struct Stamping {
     event_time: EventTime,
     late: LateRecords,
     alignment: Option<AlignmentConfig>,
     warned: Option<Instant>,
-    /// Schemas that a column was added to lately, and what came of each: equal schemas have to
-    /// stay one `SchemaRef`.
-    schemas: Vec<(SchemaRef, SchemaRef)>,
+    /// Adds the column that says so.
+    widening: Widening,
     progress: Arc<Progress>,
+}
+
+fn late_column() -> FieldRef {
+    Arc::new(Field::new(LATE, DataType::Boolean, false))
 }
 
 impl Stamping {
@@ -47,7 +48,7 @@ impl Stamping {
             late,
             alignment,
             warned: None,
-            schemas: Vec::new(),
+            widening: Widening::new(vec![late_column()]),
             progress,
         }
     }
@@ -127,7 +128,12 @@ impl Stamping {
             Some(times) if scan.late > 0 => verdicts(bounds, times, |v| v == Verdict::Late),
             _ => BooleanBuffer::new_unset(count),
         };
-        let schema = self.with_late(&rows.rows.schema())?;
+        let schema = self.widening.widened(&rows.rows.schema()).map_err(|_| {
+            PipelineError::EventTime(format!(
+                "watermark.late.records: rows have a column `{LATE}` of their own, so `column` cannot add one: \
+                 write `deliver` or `drop`"
+            ))
+        })?;
         let mut columns = rows.rows.columns().to_vec();
         let late: ArrayRef = Arc::new(BooleanArray::new(late, None));
         columns.push(late);
@@ -135,28 +141,6 @@ impl Stamping {
             PipelineError::EventTime(format!("adding column `{LATE}`: {error}"))
         })?;
         Ok(())
-    }
-
-    /// The same for the same, so that sinks see that nothing has changed.
-    fn with_late(&mut self, schema: &SchemaRef) -> Result<SchemaRef, PipelineError> {
-        let mut known = self.schemas.iter();
-        if let Some((_, after)) = known.find(|(before, _)| Arc::ptr_eq(before, schema)) {
-            return Ok(Arc::clone(after));
-        }
-        if schema.field_with_name(LATE).is_ok() {
-            return Err(PipelineError::EventTime(format!(
-                "watermark.late.records: rows have a column `{LATE}` of their own, so `column` cannot add one: \
-                 write `deliver` or `drop`"
-            )));
-        }
-        let mut fields: Vec<_> = schema.fields().iter().cloned().collect();
-        fields.push(Arc::new(Field::new(LATE, DataType::Boolean, false)));
-        let after = Arc::new(Schema::new_with_metadata(fields, schema.metadata().clone()));
-        if self.schemas.len() == SCHEMAS_KEPT {
-            self.schemas.remove(0);
-        }
-        self.schemas.push((Arc::clone(schema), Arc::clone(&after)));
-        Ok(after)
     }
 
     fn warn(&mut self, delivered: &Delivered, ahead: i64, now: Instant) {

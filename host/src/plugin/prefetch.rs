@@ -5,11 +5,9 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::batch::{Headers, MessageBatch, NullableColumn};
+use crate::batch::{Headers, MessageBatch, NullableColumn, VALUE_SCHEMA_HEADER};
 use crate::schemas::{Guid, SchemaKey, SchemaSource};
 
-/// The header that names a value's schema in wire format v1.
-const HEADER: &[u8] = b"__value_schema_id";
 /// The most schemas that are fetched ahead for one batch: a plug-in whose messages only look
 /// framed must not flood a registry.
 const KEYS_MAX: usize = 256;
@@ -101,7 +99,7 @@ fn ids(values: &NullableColumn, keys: &mut Vec<SchemaKey>) {
 fn guids(headers: &Headers, rows: usize, keys: &mut Vec<SchemaKey>) {
     let mut last = None;
     for header in (0..rows).flat_map(|row| headers.of(row)) {
-        if headers.names.get(header) != HEADER {
+        if headers.names.get(header) != VALUE_SCHEMA_HEADER {
             continue;
         }
         let value = headers.values.get(header).unwrap_or_default();
@@ -157,7 +155,7 @@ mod tests {
             assert!(batch.push(offset, -1, None, Some(value)));
             if let Some(header) = header {
                 batch.push_header(b"trace", Some(header));
-                batch.push_header(HEADER, Some(header));
+                batch.push_header(VALUE_SCHEMA_HEADER, Some(header));
             }
         }
         assert!(batch.push(99, -1, None, None));

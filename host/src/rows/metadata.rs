@@ -8,21 +8,18 @@ use arrow::array::{
     StringBuilder, StructArray, TimestampMillisecondArray,
 };
 use arrow::buffer::OffsetBuffer;
-use arrow::datatypes::{DataType, Field, FieldRef, Fields, Schema, SchemaRef, TimeUnit};
+use arrow::datatypes::{DataType, Field, FieldRef, Fields, SchemaRef, TimeUnit};
 
-use super::Rows;
+use super::{Rows, Widening};
 use crate::batch::{Envelopes, TimestampType};
 use crate::config::{Metadata, MetadataColumn};
-
-/// Schemas, each with its own form that has the columns, which are kept.
-const SCHEMAS_KEPT: usize = 64;
 
 /// Adds columns to rows, after those of the value.
 #[derive(Clone, Debug)]
 pub struct MetadataColumns {
-    columns: Vec<(Metadata, FieldRef)>,
-    /// Equal schemas have to stay one `SchemaRef`.
-    schemas: Vec<(SchemaRef, SchemaRef)>,
+    /// What each column holds.
+    holds: Vec<Metadata>,
+    widening: Widening,
 }
 
 /// Why the columns cannot be added.
@@ -46,13 +43,9 @@ impl MetadataColumns {
     /// What adds these columns; with none, rows stay as they are.
     #[must_use]
     pub fn new(columns: &[MetadataColumn]) -> Self {
-        let columns = columns
-            .iter()
-            .map(|column| (column.holds, field(column)))
-            .collect();
         Self {
-            columns,
-            schemas: Vec::new(),
+            holds: columns.iter().map(|column| column.holds).collect(),
+            widening: Widening::new(columns.iter().map(field).collect()),
         }
     }
 
@@ -61,12 +54,12 @@ impl MetadataColumns {
     /// # Errors
     /// See [`MetadataError`].
     pub fn add(&mut self, mut rows: Rows) -> Result<Rows, MetadataError> {
-        if self.columns.is_empty() {
+        if self.holds.is_empty() {
             return Ok(rows);
         }
         let schema = self.schema(&rows.rows.schema())?;
         let mut columns = rows.rows.columns().to_vec();
-        for (holds, field) in &self.columns {
+        for (holds, field) in self.holds.iter().zip(self.widening.added()) {
             let too_large = || MetadataError::TooLarge(field.name().clone());
             columns.push(column(*holds, field, &rows).ok_or_else(too_large)?);
         }
@@ -76,32 +69,14 @@ impl MetadataColumns {
     }
 
     fn schema(&mut self, of_values: &SchemaRef) -> Result<SchemaRef, MetadataError> {
-        let known = self
-            .schemas
-            .iter()
-            .find(|(known, _)| Arc::ptr_eq(known, of_values));
-        if let Some((_, with_columns)) = known {
-            return Ok(Arc::clone(with_columns));
-        }
-        let mut fields = of_values.fields().to_vec();
-        for (holds, field) in &self.columns {
-            if of_values.column_with_name(field.name()).is_some() {
-                let name = field.name().clone();
-                return Err(MetadataError::Taken(name, holds.as_str()));
-            }
-            fields.push(Arc::clone(field));
-        }
-        let schema = Schema::new_with_metadata(fields, of_values.metadata().clone());
-        let schema = match self.schemas.iter().find(|(_, known)| **known == schema) {
-            Some((_, known)) => Arc::clone(known),
-            None => Arc::new(schema),
+        let taken = match self.widening.widened(of_values) {
+            Ok(schema) => return Ok(schema),
+            Err(taken) => taken.name().clone(),
         };
-        if self.schemas.len() == SCHEMAS_KEPT {
-            self.schemas.remove(0);
-        }
-        self.schemas
-            .push((Arc::clone(of_values), Arc::clone(&schema)));
-        Ok(schema)
+        let mut columns = self.holds.iter().zip(self.widening.added());
+        let holds = columns.find(|(_, field)| *field.name() == taken);
+        let holds = holds.map_or("", |(holds, _)| holds.as_str());
+        Err(MetadataError::Taken(taken, holds))
     }
 }
 

@@ -30,19 +30,17 @@ use self::acks::Acks;
 use self::fields::{Bytes, millis, millis_at};
 use super::json::JsonRows;
 use super::{Remedy, Sink, SinkError};
+use crate::batch::VALUE_SCHEMA_HEADER;
 use crate::config::{KafkaSinkConfig, MessageKey, MessageTimestamp, Serializer, is_topic_name};
 use crate::kafka::{
     LatestStatistics, NativeProducer, Outgoing, Renewal, Statistics, TOPICS_MAX, client_config,
     explained, is_refused_handshake, log_line, without_places,
 };
-use crate::rows::{ColumnPath, Rows};
+use crate::rows::Rows;
 
 /// How long to wait for librdkafka before looking again: a queue with room, the last
 /// acknowledgements.
 const PAUSE: Duration = Duration::from_millis(1);
-
-/// The header that says by which schema a value was written: the sink writes another value.
-const VALUE_SCHEMA_HEADER: &[u8] = b"__value_schema_id";
 
 /// Produces rows to a topic. Dropped without a flush, it gives up what is in flight.
 pub struct KafkaSink {
@@ -173,6 +171,7 @@ impl Sink for KafkaSink {
             if self.config.headers
                 && let Some(all) = &rows.messages.headers
             {
+                // That one is about the value that was read.
                 let passed_on = all.each(message);
                 headers.extend(passed_on.filter(|(name, _)| *name != VALUE_SCHEMA_HEADER));
             }
@@ -244,31 +243,20 @@ enum Time {
 
 impl Parts {
     fn of(config: &KafkaSinkConfig, rows: &Rows) -> Result<Self, SinkError> {
-        let topics = match &config.topic_field {
-            Some(path) => {
-                let path = ColumnPath::new(path.as_str());
-                Some(Bytes::of(rows, &path, "topic.field")?)
-            }
-            None => None,
-        };
+        let topics = config.topic_field.as_deref();
+        let topics = topics.map(|path| Bytes::of(rows, path, "topic.field"));
         let key = match &config.key {
             MessageKey::Input => Key::Input,
             MessageKey::None => Key::None,
-            MessageKey::Field(path) => {
-                let path = ColumnPath::new(path.as_str());
-                Key::Field(Bytes::of(rows, &path, "key.field")?)
-            }
+            MessageKey::Field(path) => Key::Field(Bytes::of(rows, path, "key.field")?),
         };
         let timestamp = match &config.timestamp {
             MessageTimestamp::Input => Time::Input,
             MessageTimestamp::Now => Time::Now,
-            MessageTimestamp::Field(path) => {
-                let path = ColumnPath::new(path.as_str());
-                Time::Field(millis(rows, &path, "timestamp.field")?)
-            }
+            MessageTimestamp::Field(path) => Time::Field(millis(rows, path, "timestamp.field")?),
         };
         Ok(Self {
-            topics,
+            topics: topics.transpose()?,
             key,
             timestamp,
         })

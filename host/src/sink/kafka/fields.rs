@@ -19,7 +19,7 @@ pub(super) enum Bytes {
 
 impl Bytes {
     /// `key` is the one of the pipeline file that names the column.
-    pub(super) fn of(rows: &Rows, path: &ColumnPath, key: &'static str) -> Result<Self, SinkError> {
+    pub(super) fn of(rows: &Rows, path: &str, key: &'static str) -> Result<Self, SinkError> {
         let (field, values) = column(rows, path, key)?;
         Ok(match values.data_type() {
             DataType::Utf8 => Self::Text(values),
@@ -59,32 +59,26 @@ impl Bytes {
 }
 
 /// The column at `path`.
-fn column(
-    rows: &Rows,
-    path: &ColumnPath,
-    key: &'static str,
-) -> Result<(FieldRef, ArrayRef), SinkError> {
-    path.find(&rows.rows).ok_or_else(|| SinkError::NoColumn {
-        key,
-        path: path.to_string(),
-        source_partition: rows.messages.source.clone(),
-        columns: rows
-            .rows
-            .schema()
-            .fields()
-            .iter()
-            .map(|field| field.name().as_str())
-            .collect::<Vec<_>>()
-            .join(", "),
-    })
+fn column(rows: &Rows, path: &str, key: &'static str) -> Result<(FieldRef, ArrayRef), SinkError> {
+    ColumnPath::new(path)
+        .find(&rows.rows)
+        .ok_or_else(|| SinkError::NoColumn {
+            key,
+            path: path.to_owned(),
+            source_partition: rows.messages.source.clone(),
+            columns: rows
+                .rows
+                .schema()
+                .fields()
+                .iter()
+                .map(|field| field.name().as_str())
+                .collect::<Vec<_>>()
+                .join(", "),
+        })
 }
 
 /// The values of a column as ms since the epoch.
-pub(super) fn millis(
-    rows: &Rows,
-    path: &ColumnPath,
-    key: &'static str,
-) -> Result<ArrayRef, SinkError> {
+pub(super) fn millis(rows: &Rows, path: &str, key: &'static str) -> Result<ArrayRef, SinkError> {
     let (_, values) = column(rows, path, key)?;
     let ms = DataType::Timestamp(TimeUnit::Millisecond, None);
     let is_time = matches!(
@@ -128,7 +122,7 @@ mod tests {
 
     fn bytes(values: ArrayRef) -> Vec<Option<String>> {
         let rows = rows(values);
-        let bytes = Bytes::of(&rows, &ColumnPath::new("c"), "key.field").unwrap();
+        let bytes = Bytes::of(&rows, "c", "key.field").unwrap();
         (0..rows.len())
             .map(|row| {
                 let value = bytes.get(row)?;
@@ -168,8 +162,7 @@ mod tests {
 
     #[test]
     fn times_are_ms() {
-        let path = ColumnPath::new("c");
-        let times = |values| millis(&rows(values), &path, "timestamp.field");
+        let times = |values| millis(&rows(values), "c", "timestamp.field");
         let seconds = times(Arc::new(TimestampSecondArray::from(vec![Some(60), None]))).unwrap();
         assert_eq!(
             (millis_at(&seconds, 0), millis_at(&seconds, 1)),
@@ -189,7 +182,7 @@ mod tests {
     #[test]
     fn a_column_that_is_not_there_is_named_beside_those_that_are() {
         let rows = rows(Arc::new(Int64Array::from(vec![1])));
-        let error = Bytes::of(&rows, &ColumnPath::new("d"), "key.field").err();
+        let error = Bytes::of(&rows, "d", "key.field").err();
         assert_eq!(
             error.map(|error| error.to_string()).as_deref(),
             Some("sink.kafka.key.field: the rows of orders[3] have no column `d`; they have c")
