@@ -25,12 +25,13 @@ pub(super) fn run(file: &Path, workers: Option<usize>) -> Result<(), CliError> {
     let parts = wiring::parts(&config, workers)?;
     let started = Instant::now();
     let running = pipeline::start(&config, parts).map_err(CliError::config)?;
+    let reload = reload::watch(file, &config, &running).map_err(CliError::failed)?;
+    signals::heed(running.stopper(), reload).map_err(CliError::failed)?;
+    // Last: who gets an answer may send a signal.
     if let Some(metrics) = metrics {
         let registry = running.figures().into_registry(&config.name);
         metrics.serve(registry).map_err(CliError::failed)?;
     }
-    let reload = reload::watch(file, &config, &running).map_err(CliError::failed)?;
-    signals::heed(running.stopper(), reload).map_err(CliError::failed)?;
     if stderr().is_terminal() {
         show::note(&format!(
             "{}: {} ─► {}; Ctrl-C to stop",
