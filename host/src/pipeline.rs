@@ -25,7 +25,9 @@ use self::stamping::Stamping;
 use crate::batch::TopicPartition;
 use crate::config::{AlignmentMode, PipelineConfig, RateLimit, Tolerance, WatermarkConfig};
 use crate::event_time::{Alignment, EventTime, Settings};
-use crate::kafka::{LatestStatistics, Links, Renewal, SourceError, run_source};
+use crate::kafka::{
+    AlignmentError, LatestStatistics, Links, Renewal, SourceError, alignment, run_source,
+};
 use crate::metrics::{Figures, PluginFigures};
 use crate::plugin::{ConsumerInterceptor, Deserializer, Limits, OpenError, Plugin};
 use crate::progress::Progress;
@@ -91,6 +93,9 @@ pub enum PipelineError {
         /// What is wrong with it.
         reason: String,
     },
+    /// The pipeline cannot take part in its alignment group.
+    #[error(transparent)]
+    Alignment(#[from] AlignmentError),
     /// Rows have no event time, or cannot be marked as late.
     #[error("{0}")]
     EventTime(String),
@@ -136,6 +141,8 @@ impl RateLimits {
 pub struct Renewals {
     /// For the source.
     pub source: Sender<Renewal>,
+    /// For the member of an alignment group, whose brokers are those of the source.
+    pub alignment: Sender<Renewal>,
     /// For the sink; one that has no client takes none.
     pub sink: Sender<Renewal>,
 }
@@ -275,7 +282,33 @@ pub fn start(config: &PipelineConfig, parts: Parts) -> Result<Running, PipelineE
         event_time,
     };
     let source_config = config.source.clone();
-    let source = spawn("weir-source", move || run_source(&source_config, links));
+    let (source_runs, source_ended) = bounded(0);
+    let (renew_member, member_renewals) = crossbeam_channel::unbounded();
+    if let Some(watermark) = &config.watermark
+        && let Some(event_time) = links.event_time.clone()
+        && let (Some(drift), Some(group)) = (watermark.alignment, watermark.group.clone())
+    {
+        event_time.see_group(alignment::unknown(&group));
+        let (name, client) = (config.name.clone(), config.source.client.clone());
+        let (stop, failure) = (stop.clone(), failure.clone());
+        let links = alignment::Links {
+            event_time,
+            stop: stop.clone(),
+            source: source_ended,
+            renewals: member_renewals,
+        };
+        let take_part = move || {
+            if let Err(error) = alignment::run(&group, drift.max_drift, &name, &client, links) {
+                failure.report(error.into(), &stop);
+            }
+        };
+        others.push(("alignment", spawn("weir-alignment", take_part)));
+    }
+    let source = spawn("weir-source", move || {
+        let outcome = run_source(&source_config, links);
+        drop::<Sender<()>>(source_runs);
+        outcome
+    });
     Ok(Running {
         stop,
         progress,
@@ -288,6 +321,7 @@ pub fn start(config: &PipelineConfig, parts: Parts) -> Result<Running, PipelineE
         clients,
         renewals: Renewals {
             source: renew_source,
+            alignment: renew_member,
             sink: renew_sink,
         },
         source,

@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 
 use futures_executor::block_on;
 use rdkafka::ClientConfig;
-use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
+use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, ResourceSpecifier, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
@@ -170,6 +170,23 @@ impl Kafka {
         for result in results {
             result.unwrap_or_else(|(topic, error)| panic!("cannot create {topic}: {error}"));
         }
+    }
+
+    /// A property of a topic, such as `cleanup.policy`.
+    ///
+    /// # Panics
+    ///
+    /// If there is no such topic, or the broker does not tell.
+    #[must_use]
+    pub fn topic_config(&self, name: &str, property: &str) -> String {
+        let admin: AdminClient<DefaultClientContext> =
+            self.client().create().expect("an admin client");
+        let topic = ResourceSpecifier::Topic(name);
+        let configs = block_on(admin.describe_configs([&topic], &AdminOptions::new()));
+        let mut configs = configs.expect("the broker answers");
+        let config = configs.remove(0).expect("there is such a topic");
+        let entry = config.get(property).expect("there is such a property");
+        entry.value.clone().unwrap_or_default()
     }
 
     /// Deletes a topic, and waits until its name is free again.

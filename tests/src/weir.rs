@@ -212,6 +212,17 @@ impl Running<'_> {
         rows(&self.stdout_so_far())
     }
 
+    /// How many rows are on standard output so far.
+    ///
+    /// # Panics
+    ///
+    /// If somebody else reads it.
+    #[must_use]
+    pub fn row_count(&self) -> usize {
+        let stdout = self.stdout.as_ref().expect("standard output is read here");
+        stdout.lines()
+    }
+
     /// Waits until standard output has this many rows, and returns all.
     ///
     /// # Panics

@@ -20,6 +20,7 @@ const TOPICS_ASKED: usize = 10;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Part {
     Source,
+    Alignment,
     Registry,
     Sink,
 }
@@ -28,6 +29,7 @@ impl Part {
     const fn name(self) -> &'static str {
         match self {
             Self::Source => "source",
+            Self::Alignment => "alignment group",
             Self::Registry => "schema registry",
             Self::Sink => "sink",
         }
@@ -86,6 +88,17 @@ fn look(
             kafka::explore(&source, deadline, &mut |one| drop(found.send(one)));
         }),
     )?;
+    if let Some(group) = config.watermark.as_ref().and_then(|w| w.group.clone()) {
+        let client = config.source.client.clone();
+        start(
+            Part::Alignment,
+            Box::new(move |found| {
+                kafka::alignment::explore(&group, &client, deadline, &mut |one| {
+                    drop(found.send(Found::Finding(one)));
+                });
+            }),
+        )?;
+    }
     if let SchemasConfig::Registry(registry) = &config.schemas {
         let (url, schemas) = (registry.urls.join(", "), Arc::clone(schemas));
         let topics: Vec<String> = match &config.source.topics {
@@ -135,6 +148,7 @@ fn look(
 const fn part_thread(part: Part) -> &'static str {
     match part {
         Part::Source => "source",
+        Part::Alignment => "alignment",
         Part::Registry => "registry",
         Part::Sink => "sink",
     }

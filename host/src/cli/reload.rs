@@ -33,10 +33,10 @@ pub(super) fn watch(
     let mut clients = vec![Watched::new(
         "the source",
         &config.source.client,
-        renewals.source,
+        vec![renewals.source, renewals.alignment],
     )];
     if let SinkConfig::Kafka(sink) = &config.sink {
-        clients.push(Watched::new("the sink", &sink.client, renewals.sink));
+        clients.push(Watched::new("the sink", &sink.client, vec![renewals.sink]));
     }
     let mut reload = Reload {
         path: file.to_owned(),
@@ -109,7 +109,8 @@ struct Watched {
     /// What was there at the last look, where that is something new.
     candidate: Option<Identity>,
     refused: Option<Refused>,
-    renewals: Sender<Renewal>,
+    /// To all that have the same properties.
+    renewals: Vec<Sender<Renewal>>,
 }
 
 impl Reload {
@@ -182,7 +183,7 @@ impl Reload {
 }
 
 impl Watched {
-    fn new(whose: &'static str, client: &ClientProperties, renewals: Sender<Renewal>) -> Self {
+    fn new(whose: &'static str, client: &ClientProperties, renewals: Vec<Sender<Renewal>>) -> Self {
         Self {
             whose,
             client: client.clone(),
@@ -252,8 +253,10 @@ impl Watched {
         }
         show::note(&format!("{} takes new {}", self.whose, changed.join(", ")));
         let renewal = Renewal::of(&changed, client.clone());
-        // It may have ended meanwhile.
-        let _ = self.renewals.send(renewal);
+        for renewals in &self.renewals {
+            // It may have ended meanwhile.
+            let _ = renewals.send(renewal.clone());
+        }
         self.client = client;
         self.has = Some(identity);
         (self.candidate, self.refused) = (None, None);

@@ -76,7 +76,8 @@ pub use source::{
     TopicPattern, Topics, is_topic_name,
 };
 pub use watermark::{
-    AlignmentConfig, AlignmentMode, ColumnUnit, EventTimeFrom, LateRecords, WatermarkConfig,
+    AlignmentConfig, AlignmentGroup, AlignmentMode, ColumnUnit, EventTimeFrom, LateRecords,
+    WatermarkConfig,
 };
 
 use error::Problem::{File as FileProblem, Unreadable};

@@ -79,6 +79,7 @@ fn a_first_file_gets_every_default() {
         max_future: 300_000,
         late: LateRecords::Deliver,
         alignment: None,
+        group: None,
     };
     assert_eq!(config.watermark, Some(expected));
     assert!(matches!(config.sink, SinkConfig::Stdout));
@@ -115,7 +116,7 @@ watermark:
   event.time.unit: US
   idle.timeout.ms: 0
   late.records: column
-  alignment: { max.drift.ms: 60000, mode: drop_excess }
+  alignment: { max.drift.ms: 60000, mode: drop_excess, group.id: all, publish.interval.ms: 500 }
 sink:
   kafka: { topic: clean, compression.type: zstd, queue.buffering.max.ms: 7 }
   serializer: { plugin: json }
@@ -137,6 +138,12 @@ delivery.guarantee: at_least_once
             max_drift: 60_000,
             mode: AlignmentMode::DropExcess,
             check_interval: Duration::from_secs(1),
+        }),
+        group: Some(AlignmentGroup {
+            id: "all".to_owned(),
+            topic: "_weir_alignment".to_owned(),
+            publish_interval: Duration::from_millis(500),
+            member_timeout: Duration::from_secs(10),
         }),
     };
     assert_eq!(config.watermark, Some(expected));

@@ -5,10 +5,21 @@ use std::time::Duration;
 use super::choice::choice;
 use super::keys::watermark as keys;
 use super::reader::Reader;
+use super::source::check_topic;
 use crate::rows::ColumnPath;
 
 /// How often drift is told, unless the file says otherwise.
 const CHECK_INTERVAL: Duration = Duration::from_secs(1);
+/// Where members of groups publish, unless the file says otherwise.
+const GROUP_TOPIC: &str = "_weir_alignment";
+/// How often, unless the file says otherwise.
+const PUBLISH_INTERVAL: Duration = Duration::from_secs(1);
+/// How long they are waited for.
+const MEMBER_TIMEOUT: Duration = Duration::from_secs(10);
+/// A member speaks at least so often in its timeout, so that one lost report is no death.
+const REPORTS_IN_TIMEOUT: u32 = 3;
+/// Of the name of a group.
+const ID_MAX_BYTES: usize = 200;
 
 /// How event time is tracked.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,6 +36,21 @@ pub struct WatermarkConfig {
     pub late: LateRecords,
     /// Whether partitions wait for each other.
     pub alignment: Option<AlignmentConfig>,
+    /// Whether they wait for those of other pipelines; only with `alignment`.
+    pub group: Option<AlignmentGroup>,
+}
+
+/// Pipelines that are aligned with each other.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AlignmentGroup {
+    /// Which group.
+    pub id: String,
+    /// Where its members publish their watermarks.
+    pub topic: String,
+    /// How often, while they move.
+    pub publish_interval: Duration,
+    /// How long a silent member is waited for.
+    pub member_timeout: Duration,
 }
 
 /// Where a row's event time comes from.
@@ -104,6 +130,7 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Option<WatermarkConfig> {
             .choice(&keys::LATE_RECORDS)
             .unwrap_or(LateRecords::Deliver),
         alignment: alignment(reader, idle_timeout.is_zero()),
+        group: group(reader),
     };
     if !enabled {
         for key in keys::ALL.iter().skip(1) {
@@ -146,7 +173,7 @@ fn alignment(reader: &mut Reader<'_>, waits_for_ever: bool) -> Option<AlignmentC
         .given(&keys::CHECK_INTERVAL)
         .map_or(CHECK_INTERVAL, |_| reader.millis(&keys::CHECK_INTERVAL));
     if reader.given(&keys::MAX_DRIFT).is_none() {
-        for key in [&keys::MODE, &keys::CHECK_INTERVAL] {
+        for key in [&keys::MODE, &keys::CHECK_INTERVAL, &keys::GROUP] {
             if reader.given(key).is_some() {
                 let message = "has no effect without `alignment.max.drift.ms`";
                 reader.contradiction(key, message);
@@ -164,5 +191,59 @@ fn alignment(reader: &mut Reader<'_>, waits_for_ever: bool) -> Option<AlignmentC
         max_drift,
         mode,
         check_interval,
+    })
+}
+
+fn group(reader: &mut Reader<'_>) -> Option<AlignmentGroup> {
+    let millis = |reader: &mut Reader<'_>, key, default| {
+        reader.given(key).map_or(default, |_| reader.millis(key))
+    };
+    let publish_interval = millis(reader, &keys::PUBLISH_INTERVAL, PUBLISH_INTERVAL);
+    let member_timeout = millis(reader, &keys::MEMBER_TIMEOUT, MEMBER_TIMEOUT);
+    let topic = reader.text(&keys::GROUP_TOPIC);
+    let topic = match topic {
+        None if reader.given(&keys::GROUP_TOPIC).is_none() => Some(GROUP_TOPIC.to_owned()),
+        topic => {
+            if let Some(topic) = &topic {
+                check_topic(reader, &keys::GROUP_TOPIC, topic);
+            }
+            topic.map(|topic| topic.value)
+        }
+    };
+    let Some(id) = reader.text(&keys::GROUP) else {
+        for key in [
+            &keys::GROUP_TOPIC,
+            &keys::PUBLISH_INTERVAL,
+            &keys::MEMBER_TIMEOUT,
+        ] {
+            if reader.given(key).is_some() && reader.given(&keys::GROUP).is_none() {
+                reader.contradiction(key, "has no effect without `alignment.group.id`");
+            }
+        }
+        return None;
+    };
+    if id.value.len() > ID_MAX_BYTES {
+        let message = format!("longer than {ID_MAX_BYTES} bytes");
+        reader.invalid(&keys::GROUP, id.span, message);
+    }
+    if member_timeout < publish_interval * REPORTS_IN_TIMEOUT {
+        let key = match reader.given(&keys::MEMBER_TIMEOUT) {
+            Some(_) => &keys::MEMBER_TIMEOUT,
+            None => &keys::PUBLISH_INTERVAL,
+        };
+        let message = format!(
+            "members that publish every {} ms would count as dead after {} ms: make \
+             `alignment.member.timeout.ms` at least {REPORTS_IN_TIMEOUT} times \
+             `alignment.publish.interval.ms`",
+            publish_interval.as_millis(),
+            member_timeout.as_millis(),
+        );
+        reader.contradiction(key, message);
+    }
+    Some(AlignmentGroup {
+        id: id.value,
+        topic: topic?,
+        publish_interval,
+        member_timeout,
     })
 }

@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use super::alignment::Alignment;
-use super::group::{Membership, Pace, Report, Standing};
+use super::group::{Membership, Pace, Report, Standing, VERSION};
 use super::tracker::{Observation, PartitionId, Settings, State, Tracker};
 
 const TIMEOUT: Duration = Duration::from_millis(100);
@@ -330,13 +330,14 @@ impl Coordinator {
     fn report(&mut self, group: &str, subtask: usize, standing: Standing) -> Option<i64> {
         self.sequence += 1;
         let report = Report {
+            version: VERSION,
             group: group.into(),
             member: subtask.to_string(),
             sequence: self.sequence,
             standing,
             sent_at: 0,
         };
-        self.membership.receive(&report, START);
+        self.membership.receive(&report, START).unwrap();
         Alignment::new(1_000).limit(self.membership.floor(None))
     }
 }

@@ -16,10 +16,19 @@ use serde::{Deserialize, Serialize};
 
 use super::edges::{Edge, Wrong};
 
+/// Of reports, as they stand in the topic. Others are not understood, and not taken.
+pub(super) const VERSION: u32 = 1;
+/// Longer values are no reports.
+const REPORT_MAX_BYTES: usize = 4096;
+/// Whoever may write the topic may make members up: so many are kept.
+const MEMBERS_MAX: usize = 10_000;
+
 /// What a member says of itself: the value of a message whose key is `member`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Report {
+    /// Of what follows.
+    pub(super) version: u32,
     /// The group, as several may share a topic.
     pub group: String,
     /// Who: another one with each start of a process.
@@ -44,8 +53,54 @@ pub enum Standing {
     },
     /// It has no watermark yet, or nothing to read: nobody waits for it.
     Idle,
-    /// It ends. The message's value is a tombstone.
+    /// It ends. A tombstone for its key follows, so that compaction forgets it.
     Left,
+}
+
+/// Why something in the topic is not taken.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NoReport {
+    /// It is none.
+    #[error("not a report of a member: {0}")]
+    Garbage(String),
+    /// It is from a weir that writes them otherwise.
+    #[error("a report of version {0}, and this weir reads version {VERSION}")]
+    Version(u64),
+    /// There are too many members already.
+    #[error("more than {MEMBERS_MAX} members")]
+    TooMany,
+}
+
+impl Report {
+    /// As the value of a message.
+    ///
+    /// # Panics
+    /// Never: a report is always JSON.
+    #[must_use]
+    pub fn to_json(&self) -> Vec<u8> {
+        serde_json::to_vec(self).expect("texts and numbers are JSON")
+    }
+
+    /// From the value of a message, which anybody may have written.
+    ///
+    /// # Errors
+    /// [`NoReport`] if it is something else.
+    pub fn from_json(value: &[u8]) -> Result<Self, NoReport> {
+        /// What all versions have.
+        #[derive(Deserialize)]
+        struct Versioned {
+            version: u64,
+        }
+        if value.len() > REPORT_MAX_BYTES {
+            return Err(NoReport::Garbage(format!("{} bytes", value.len())));
+        }
+        let garbage = |error: serde_json::Error| NoReport::Garbage(error.to_string());
+        let Versioned { version } = serde_json::from_slice(value).map_err(garbage)?;
+        if version != u64::from(VERSION) {
+            return Err(NoReport::Version(version));
+        }
+        serde_json::from_slice(value).map_err(garbage)
+    }
 }
 
 /// When a member speaks, and how long it is waited for.
@@ -100,16 +155,22 @@ impl Membership {
 
     /// A report that arrives at `now`. Those that the topic had before this member started are
     /// told in the same way: whoever is not alive any more is forgotten after the timeout.
-    pub fn receive(&mut self, report: &Report, now: Duration) {
+    ///
+    /// # Errors
+    /// [`NoReport::TooMany`].
+    pub fn receive(&mut self, report: &Report, now: Duration) -> Result<(), NoReport> {
         if report.group != self.group || report.member == self.own {
-            return;
+            return Ok(());
+        }
+        if self.members.len() >= MEMBERS_MAX && !self.members.contains_key(&report.member) {
+            return Err(NoReport::TooMany);
         }
         let is_old = self
             .members
             .get(&report.member)
             .is_some_and(|known| known.sequence >= report.sequence);
         if is_old && !self.wrong.is(Edge::OldReportCounts) {
-            return;
+            return Ok(());
         }
         let member = Member {
             sequence: report.sequence,
@@ -118,6 +179,7 @@ impl Membership {
             sent_at: report.sent_at,
         };
         self.members.insert(report.member.clone(), member);
+        Ok(())
     }
 
     /// Forgets those that have been silent for too long, and names them: their messages in the
@@ -201,6 +263,7 @@ impl Membership {
         self.sequence += 1;
         self.published = Some((standing, now));
         Some(Report {
+            version: VERSION,
             group: self.group.clone(),
             member: self.own.clone(),
             sequence: self.sequence,
@@ -231,6 +294,7 @@ mod tests {
 
     fn report(member: &str, sequence: u64, standing: Standing) -> Report {
         Report {
+            version: VERSION,
             group: "g".into(),
             member: member.into(),
             sequence,
@@ -247,23 +311,27 @@ mod tests {
     fn the_floor_is_the_least_of_the_others_that_are_waited_for() {
         let mut group = membership();
         assert_eq!(group.floor(None), None);
-        group.receive(&report("a", 1, at(500)), ms(0));
-        group.receive(&report("b", 1, at(400)), ms(0));
-        group.receive(&report("me", 1, at(1)), ms(0));
+        group.receive(&report("a", 1, at(500)), ms(0)).unwrap();
+        group.receive(&report("b", 1, at(400)), ms(0)).unwrap();
+        group.receive(&report("me", 1, at(1)), ms(0)).unwrap();
         let elsewhere = Report {
             group: "other".into(),
             ..report("c", 1, at(2))
         };
-        group.receive(&elsewhere, ms(0));
+        group.receive(&elsewhere, ms(0)).unwrap();
         assert_eq!(group.floor(None), Some(400));
         assert_eq!(group.floor(Some(300)), Some(300));
         assert_eq!(group.floor(Some(600)), Some(400));
-        group.receive(&report("b", 2, Standing::Idle), ms(1));
+        group
+            .receive(&report("b", 2, Standing::Idle), ms(1))
+            .unwrap();
         assert_eq!(group.floor(None), Some(500));
-        group.receive(&report("b", 1, at(3)), ms(2));
+        group.receive(&report("b", 1, at(3)), ms(2)).unwrap();
         assert_eq!(group.floor(None), Some(500), "overtaken");
-        group.receive(&report("a", 3, Standing::Left), ms(3));
-        group.receive(&report("a", 2, at(4)), ms(4));
+        group
+            .receive(&report("a", 3, Standing::Left), ms(3))
+            .unwrap();
+        group.receive(&report("a", 2, at(4)), ms(4)).unwrap();
         assert_eq!(group.floor(None), None);
         assert_eq!(group.others().count(), 1);
         assert_eq!(group.expire(ms(20_000), 0), ["b"]);
@@ -272,11 +340,11 @@ mod tests {
     #[test]
     fn a_silent_member_is_forgotten_and_comes_back_by_itself() {
         let mut group = membership();
-        group.receive(&report("a", 1, at(500)), ms(100));
+        group.receive(&report("a", 1, at(500)), ms(100)).unwrap();
         assert!(group.expire(ms(10_100), 0).is_empty());
         assert_eq!(group.expire(ms(10_101), 0), ["a"]);
         assert_eq!(group.floor(None), None);
-        group.receive(&report("a", 9, at(700)), ms(12_000));
+        group.receive(&report("a", 9, at(700)), ms(12_000)).unwrap();
         assert_eq!(group.floor(None), Some(700));
     }
 
@@ -299,13 +367,47 @@ mod tests {
 
     #[test]
     fn reports_are_readable_in_the_topic() {
-        let text = serde_json::to_string(&report("a", 3, at(-5))).unwrap();
-        let expected = r#"{"group":"g","member":"a","sequence":3,"standing":{"at":{"watermark":-5}},"sent_at":0}"#;
-        assert_eq!(text, expected);
-        let back: Report = serde_json::from_str(&text).unwrap();
-        assert_eq!(back, report("a", 3, at(-5)));
+        let text = report("a", 3, at(-5)).to_json();
+        let expected = r#"{"version":1,"group":"g","member":"a","sequence":3,"standing":{"at":{"watermark":-5}},"sent_at":0}"#;
+        assert_eq!(str::from_utf8(&text).unwrap(), expected);
+        assert_eq!(Report::from_json(&text), Ok(report("a", 3, at(-5))));
         let idle = serde_json::to_string(&Standing::Idle).unwrap();
         assert_eq!(idle, r#""idle""#);
-        assert!(serde_json::from_str::<Report>(r#"{"group":"g"}"#).is_err());
+    }
+
+    #[test]
+    fn what_others_write_into_the_topic_is_not_taken() {
+        let other = br#"{"version":2,"group":"g","speaks":"otherwise"}"#;
+        assert_eq!(Report::from_json(other), Err(NoReport::Version(2)));
+        let long = format!("{{\"version\":1,\"x\":\"{}\"}}", "x".repeat(5_000));
+        let garbage = [
+            &b""[..],
+            b"\xff\x00",
+            b"7",
+            b"{}",
+            br#"{"version":1,"group":"g"}"#,
+            br#"{"version":-1}"#,
+            br#"{"version":1,"group":"g","member":"a","sequence":-3,"standing":"idle","sent_at":0}"#,
+            br#"{"version":1,"group":"g","member":"a","sequence":3,"standing":"dead","sent_at":0}"#,
+            long.as_bytes(),
+            &[b'['; 4_000],
+        ];
+        for value in garbage {
+            let read = Report::from_json(value);
+            assert!(matches!(read, Err(NoReport::Garbage(_))), "{read:?}");
+        }
+    }
+
+    #[test]
+    fn members_that_somebody_makes_up_take_no_memory_without_end() {
+        let mut group = membership();
+        for n in 0..MEMBERS_MAX {
+            let made_up = report(&n.to_string(), 1, at(5));
+            group.receive(&made_up, ms(0)).unwrap();
+        }
+        let one_more = group.receive(&report("x", 1, at(1)), ms(0));
+        assert_eq!(one_more, Err(NoReport::TooMany));
+        group.receive(&report("7", 2, at(3)), ms(0)).unwrap();
+        assert_eq!(group.floor(None), Some(3));
     }
 }

@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use super::alignment::Alignment;
 use super::clock::ReadingClock;
+use super::group::Standing;
 use super::scan::{Bounds, Scan};
 use super::tracker::{Observation, PartitionId, PartitionTime, Settings, Tracker};
 use crate::batch::TopicPartition;
@@ -25,6 +26,7 @@ struct Inner {
     alignment: Option<Alignment>,
     max_future: i64,
     parts: HashMap<u64, Part>,
+    group: Option<GroupView>,
 }
 
 #[derive(Debug)]
@@ -58,6 +60,23 @@ pub struct EventTimeView {
     pub holder: Option<TopicPartition>,
     /// Every assigned partition.
     pub partitions: Vec<(TopicPartition, PartitionTime)>,
+    /// The alignment group, if there is one.
+    pub group: Option<GroupView>,
+}
+
+/// The other members of an alignment group, as far as they are known here.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct GroupView {
+    /// The group.
+    pub id: String,
+    /// Whether everything is read that they had said when this member started.
+    pub known: bool,
+    /// How many there are.
+    pub members: usize,
+    /// The least of their watermarks, in ms since the epoch.
+    pub floor: Option<i64>,
+    /// Whose that is.
+    pub holder: Option<String>,
 }
 
 impl EventTime {
@@ -75,6 +94,7 @@ impl EventTime {
             alignment,
             max_future,
             parts: HashMap::new(),
+            group: None,
         })))
     }
 
@@ -91,6 +111,7 @@ impl EventTime {
         let holder = inner.tracker.holder();
         let mut view = EventTimeView {
             watermark: inner.tracker.combined(),
+            group: inner.group.clone(),
             ..EventTimeView::default()
         };
         for part in inner.parts.values() {
@@ -152,6 +173,17 @@ impl EventTime {
         }
     }
 
+    /// How far the others of the group are. Before this is told first, there is no group; until
+    /// it is known, whoever would wait for them waits.
+    pub(crate) fn see_group(&self, group: GroupView) {
+        self.inner().group = Some(group);
+    }
+
+    /// What the others of the group are told.
+    pub(crate) fn standing(&self) -> Standing {
+        self.inner().tracker.standing()
+    }
+
     /// Time passes; `reading` says whether the source has been reading in it.
     pub(crate) fn tick(&self, now: Instant, reading: bool) {
         let mut inner = self.inner();
@@ -171,15 +203,19 @@ impl EventTime {
             clock,
             alignment: Some(alignment),
             parts,
+            group,
             ..
         } = &mut *inner
         else {
             return Gate::Open;
         };
+        if group.as_ref().is_some_and(|group| !group.known) {
+            return Gate::Wait;
+        }
         let Some(part) = parts.get_mut(&assignment) else {
             return Gate::Open;
         };
-        let floor = tracker.floor_of_others(part.id);
+        let floor = floor(tracker, group.as_ref(), part.id);
         let watermark = tracker.partition(part.id).and_then(|time| time.watermark);
         let held = alignment.is_held(part.held, watermark, floor);
         if held != part.held {
@@ -213,7 +249,7 @@ impl EventTime {
         let inner = self.inner();
         let excess = excess_drift.and_then(|drift| {
             let part = inner.parts.get(&assignment)?;
-            let floor = inner.tracker.floor_of_others(part.id)?;
+            let floor = floor(&inner.tracker, inner.group.as_ref(), part.id)?;
             // Rows are ahead of their watermark by the bound.
             let bound = inner.tracker.settings().max_out_of_orderness;
             Some(floor.saturating_add(drift).saturating_add(bound))
@@ -227,7 +263,12 @@ impl EventTime {
     pub(crate) fn observe(&self, assignment: u64, scan: &Scan) -> (Option<i64>, i64) {
         let mut inner = self.inner();
         let now = inner.clock.now();
-        let Inner { tracker, parts, .. } = &mut *inner;
+        let Inner {
+            tracker,
+            parts,
+            group,
+            ..
+        } = &mut *inner;
         let Some(part) = parts.get_mut(&assignment) else {
             return (tracker.combined(), 0);
         };
@@ -245,7 +286,7 @@ impl EventTime {
             let before = part.stride.unwrap_or(0);
             part.stride = Some(stride.max(before - before / 8));
         }
-        let ahead = match (after, tracker.floor_of_others(part.id)) {
+        let ahead = match (after, floor(tracker, group.as_ref(), part.id)) {
             (Some(after), Some(floor)) => after.saturating_sub(floor),
             _ => 0,
         };
@@ -257,113 +298,12 @@ impl EventTime {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use super::*;
-
-    fn source(partition: i32) -> TopicPartition {
-        TopicPartition {
-            topic: "t".into(),
-            partition,
-        }
-    }
-
-    /// Two partitions of which the first batch has brought them to these event times.
-    fn live(drift: i64, times: [i64; 2]) -> EventTime {
-        let settings = Settings {
-            max_out_of_orderness: 0,
-            idle_timeout: Some(Duration::from_secs(10)),
-        };
-        let alignment = Some(Alignment::new(drift));
-        let live = EventTime::new(settings, alignment, 1_000, Instant::now());
-        for (assignment, partition) in [(7, 0), (8, 1)] {
-            live.assign(assignment, source(partition));
-        }
-        for (assignment, time) in [(7, times[0]), (8, times[1])] {
-            assert_eq!(live.gate(assignment), Gate::Open);
-            go(&live, assignment);
-            assert_eq!(live.gate(assignment), Gate::Wait, "not heard of yet");
-            come(&live, assignment, time);
-        }
-        live
-    }
-
-    fn go(live: &EventTime, assignment: u64) {
-        live.read(assignment);
-        live.handed_on(assignment);
-    }
-
-    fn come(live: &EventTime, assignment: u64, time: i64) -> (Option<i64>, i64) {
-        let scan = Scan {
-            max: Some(time),
-            ..Scan::default()
-        };
-        live.observe(assignment, &scan)
-    }
-
-    #[test]
-    fn near_its_limit_a_partition_goes_on_one_batch_at_a_time() {
-        let live = live(1_000, [0, 0]);
-        go(&live, 8);
-        assert_eq!(come(&live, 8, 300), (Some(0), 300));
-        for _ in 0..3 {
-            assert_eq!(live.gate(8), Gate::Open);
-            go(&live, 8);
-        }
-        assert_eq!(live.gate(8), Gate::Wait, "those under way may bring 900");
-        come(&live, 8, 600);
-        assert_eq!(live.gate(8), Gate::Wait);
-        come(&live, 8, 900);
-        assert_eq!(live.gate(8), Gate::Wait);
-        come(&live, 8, 1_200);
-        assert_eq!(live.gate(8), Gate::Held);
-        assert_eq!(live.gate(7), Gate::Open);
-        assert_eq!(live.view().holder, Some(source(0)));
-        go(&live, 7);
-        come(&live, 7, 449);
-        assert_eq!(live.gate(8), Gate::Held);
-        go(&live, 7);
-        come(&live, 7, 450);
-        assert_eq!(live.gate(8), Gate::Open);
-    }
-
-    #[test]
-    fn who_is_behind_all_others_goes_on_as_far_as_the_next() {
-        let live = live(100, [0, 5_000]);
-        go(&live, 7);
-        come(&live, 7, 1_000);
-        for _ in 0..5 {
-            assert_eq!(live.gate(7), Gate::Open, "whatever a batch brings");
-            go(&live, 7);
-        }
-        assert_eq!(live.gate(7), Gate::Wait, "for then it might be ahead");
-        live.revoke([8]);
-        assert_eq!(live.gate(7), Gate::Open, "of nobody");
-    }
-
-    #[test]
-    fn who_leaves_is_not_held_and_holds_nobody() {
-        let live = live(100, [0, 500]);
-        assert_eq!(live.gate(8), Gate::Held);
-        live.revoke([7]);
-        assert_eq!(live.gate(8), Gate::Open);
-        assert_eq!(live.gate(7), Gate::Open, "withdrawn elsewhere");
-        assert_eq!(come(&live, 7, 9_000), (Some(500), 0));
-        assert_eq!(live.view().partitions.len(), 1);
-    }
-
-    #[test]
-    fn rows_are_held_against_what_is_known_before_their_batch() {
-        let live = live(100, [50, 60]);
-        let bounds = |assignment| live.bounds(assignment, Some(100), 1_000_000);
-        assert_eq!(bounds(7), Bounds::new(Some(50), Some(160), Some(1_001_000)));
-        assert_eq!(bounds(8), Bounds::new(Some(50), Some(150), Some(1_001_000)));
-        let without = live.bounds(7, None, i64::MAX);
-        assert_eq!(without, Bounds::new(Some(50), None, Some(i64::MAX)));
-        live.revoke([8]);
-        let alone = Bounds::new(Some(50), None, Some(1_001_000));
-        assert_eq!(bounds(7), alone, "nobody to be ahead of");
-    }
+/// What a partition may be ahead of, in this pipeline and in its group.
+fn floor(tracker: &Tracker, group: Option<&GroupView>, id: PartitionId) -> Option<i64> {
+    let others = group.and_then(|group| group.floor);
+    let own = tracker.floor_of_others(id);
+    own.into_iter().chain(others).min()
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,5 +1,6 @@
 //! Kafka: messages in batches, and offsets that are committed when their rows are safe.
 
+pub(crate) mod alignment;
 mod batching;
 mod handshake;
 mod native;
@@ -17,6 +18,7 @@ use rdkafka::consumer::ConsumerContext;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use regex::Regex;
 
+pub use alignment::AlignmentError;
 pub(crate) use handshake::explained;
 pub(crate) use native::{NativeProducer, Outgoing, TOPICS_MAX};
 pub use offsets::Delivered;

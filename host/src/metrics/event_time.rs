@@ -47,6 +47,21 @@ pub(super) fn write_event_time(
     let combined = view.watermark.map(|ms| (Vec::new(), seconds(ms)));
     write(encoder, about, combined)?;
 
+    if let Some(group) = &view.group {
+        let about = (
+            "alignment_group_members",
+            "Other members of the alignment group that are known",
+        );
+        let members = Value::Level(i64::try_from(group.members).unwrap_or(i64::MAX));
+        write(encoder, about, [(Vec::new(), members)])?;
+        let about = (
+            "alignment_group_watermark_seconds",
+            "The least watermark of those that are waited for",
+        );
+        let floor = group.floor.map(|ms| (Vec::new(), seconds(ms)));
+        write(encoder, about, floor)?;
+    }
+
     type Sample<'a> = &'a dyn Fn(&TopicPartition, &PartitionTime) -> Option<Value>;
     let flag = |holds: bool| Some(Value::Level(holds.into()));
     let metrics: [(&str, &str, Sample<'_>); 6] = [

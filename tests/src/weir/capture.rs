@@ -55,6 +55,12 @@ impl Capture {
         self.shared.lock().text()
     }
 
+    /// The whole lines so far.
+    pub(super) fn lines(&self) -> usize {
+        let state = self.shared.lock();
+        state.bytes.iter().filter(|byte| **byte == b'\n').count()
+    }
+
     /// The whole text, once the other end is closed.
     pub(super) fn to_end(&self) -> String {
         let reader = self.reader.lock().expect("not poisoned").take();

@@ -91,11 +91,40 @@ pub(in crate::config) static CHECK_INTERVAL: Key = Key::integer(
 )
 .or_else("1000");
 
-pub(in crate::config) static GROUP: Key = Key::later(
+pub(in crate::config) static GROUP: Key = Key::text(
     "watermark.alignment.group.id",
-    "the partitions of one pipeline are aligned with each other, and with no other pipeline",
-    "Aligns the pipelines of a group, in any number of processes.",
-);
+    "Aligns this pipeline with all others of this group, in any number of processes: none of \
+     their partitions is further ahead than `alignment.max.drift.ms` of the one that is behind \
+     all others. They tell each other how far they are in `alignment.group.topic`.",
+)
+.or_else("the partitions of this pipeline are aligned with each other, and with no other");
+
+pub(in crate::config) static GROUP_TOPIC: Key = Key::text(
+    "watermark.alignment.group.topic",
+    "The topic in which the members of alignment groups publish their watermarks, on the brokers \
+     of the source. Any number of groups may share it. If there is none, it is made: compacted, \
+     with 1 partition.",
+)
+.or_else("_weir_alignment");
+
+pub(in crate::config) static PUBLISH_INTERVAL: Key = Key::integer(
+    "watermark.alignment.publish.interval.ms",
+    (50, 60_000),
+    Unit::Milliseconds,
+    "How often a member publishes its watermark while it moves. By more than an eighth of \
+     `alignment.max.drift.ms` it is published sooner, up to 20 times in this time, so that a \
+     backlog is not held up.",
+)
+.or_else("1000");
+
+pub(in crate::config) static MEMBER_TIMEOUT: Key = Key::integer(
+    "watermark.alignment.member.timeout.ms",
+    (500, 3_600_000),
+    Unit::Milliseconds,
+    "How long a member that says nothing more holds the others back, by the clock of whoever \
+     waits. At least three times `alignment.publish.interval.ms`.",
+)
+.or_else("10000");
 
 pub(in crate::config) static ALL: &[&Key] = &[
     &ENABLED,
@@ -109,4 +138,7 @@ pub(in crate::config) static ALL: &[&Key] = &[
     &MODE,
     &CHECK_INTERVAL,
     &GROUP,
+    &GROUP_TOPIC,
+    &PUBLISH_INTERVAL,
+    &MEMBER_TIMEOUT,
 ];

@@ -173,7 +173,10 @@ impl World {
         }
         // A member that joins starts from what the topic says.
         for report in self.topic.values() {
-            member.membership.receive(report, self.now);
+            member
+                .membership
+                .receive(report, self.now)
+                .expect("they are few");
         }
         self.members.push(member);
     }
@@ -252,7 +255,8 @@ impl World {
         let mut waiting = Vec::new();
         for (at, to, report) in self.sent.drain(..) {
             if to == index && at <= now {
-                member.membership.receive(&report, now);
+                let taken = member.membership.receive(&report, now);
+                taken.expect("they are few");
                 let heard = member.heard.entry(report.member.clone());
                 let heard = heard.or_insert_with(|| report.clone());
                 if heard.sequence < report.sequence {

@@ -1,0 +1,438 @@
+//! Alignment groups: pipelines in several processes that wait for each other, over a topic.
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+use weir::config::PipelineConfig;
+use weir::pipeline::{self, Parts, Plugins};
+use weir::plugin::{Limits, Plugin, PluginEngine};
+use weir::rows::Rows;
+use weir::schemas::{Registered, Schema, SchemaError, SchemaSource, SchemaType};
+use weir::sink::{Sink, SinkError};
+use weir_tests::kafka::{Acl, Kafka, Listener, Mechanism, Operation, Options, Resource};
+use weir_tests::kafka::{SecureKafka, User};
+use weir_tests::mock::Mock;
+use weir_tests::records::{Reader, Record, produce};
+use weir_tests::registry::Registry;
+use weir_tests::weir::{Project, Running};
+use weir_tests::{Broker, available, on_both_brokers, orders};
+
+/// 2023-11-14T22:13:20Z, in ms.
+const START: i64 = 1_700_000_000_000;
+/// How far one may be ahead of the other, in rows: they are one second of event time apart.
+const DRIFT: usize = 200;
+/// Beyond that: batches under way, of 20 rows each, and what the other has done and not said.
+const SLACK: usize = 60;
+/// Rows of the one that is not slow.
+const ROWS: usize = 5_000;
+/// What the slow one may read, a second: a tenth of what the other could at the least.
+const RATE: usize = 100;
+const TIMEOUT: Duration = Duration::from_millis(2_000);
+
+on_both_brokers!(
+    the_fast_one_keeps_to_the_slow_one_and_is_freed_when_it_dies,
+    whoever_ends_well_holds_nobody_back,
+    what_others_write_into_the_topic_is_told_once,
+    pipelines_of_one_process_wait_for_each_other,
+);
+
+/// Rows that are one second apart, in one partition.
+fn produce_seconds(broker: &dyn Broker, topic: &str, schema: u32, rows: usize) {
+    broker.create_topic(topic, 1);
+    let rows = i64::try_from(rows).expect("few");
+    let records: Vec<Record> = orders::records(topic, schema, 0..rows)
+        .into_iter()
+        .zip(0..)
+        .map(|(record, n): (_, i64)| record.partition(0).timestamp(START + n * 1_000))
+        .collect();
+    produce(broker.brokers(), &records);
+}
+
+/// The mock cannot be asked to make topics: there, it is made beforehand.
+fn group_topic(broker: &dyn Broker, topic: &str) {
+    if broker.source_keys().contains("session.timeout.ms") {
+        broker.create_topic(topic, 1);
+    }
+}
+
+fn yaml(broker: &dyn Broker, registry: &Registry, topic: &str, group: &str, more: &str) -> String {
+    format!(
+        "name: {topic}
+source:
+  bootstrap.servers: {}
+  topics: [{topic}]
+  startup.mode: earliest
+  batch.max.rows: 20
+{}{more}schema.registry.url: {}
+deserializer: avro
+watermark:
+  max.out.of.orderness.ms: 0
+  alignment:
+    max.drift.ms: {}
+    {group}
+",
+        broker.brokers(),
+        broker.source_keys(),
+        registry.url(),
+        DRIFT * 1_000,
+    )
+}
+
+fn in_group(name: &str) -> String {
+    format!(
+        "group.id: {name}
+    group.topic: {name}-alignment
+    publish.interval.ms: 200
+    member.timeout.ms: {}",
+        TIMEOUT.as_millis()
+    )
+}
+
+const SLOW: &str = "  rate.limit.messages: 100\n  rate.limit.burst.ms: 200\n";
+
+fn the_fast_one_keeps_to_the_slow_one_and_is_freed_when_it_dies(broker: &dyn Broker) {
+    let (registry, id) = orders::registry();
+    produce_seconds(broker, "tortoise", id, ROWS);
+    produce_seconds(broker, "hare", id, ROWS);
+    group_topic(broker, "race-alignment");
+    let group = in_group("race");
+    let (one, two) = (Project::new(), Project::new());
+
+    let slow = one.run(&yaml(broker, &registry, "tortoise", &group, SLOW));
+    let slow = slow.start();
+    let _ = slow.wait_for_rows(1);
+    let started = (Instant::now(), slow.row_count());
+    let bounded = "  stop.mode: latest\n";
+    let fast = two.run(&yaml(broker, &registry, "hare", &group, bounded));
+    let fast = fast.start();
+    let mut most = 0;
+    while started.0.elapsed() < Duration::from_secs(5) {
+        // In this order: the slow one goes on meanwhile.
+        let ahead = fast.row_count();
+        let behind = slow.row_count();
+        assert!(
+            ahead <= behind + DRIFT + SLACK,
+            "{ahead} rows, and the slow one has {behind}\n{}",
+            fast.stderr()
+        );
+        most = most.max(ahead.saturating_sub(behind));
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    let read = slow.row_count() - started.1;
+    let allowed = RATE * usize::try_from(started.0.elapsed().as_millis()).expect("short") / 1_000;
+    println!("at most {most} ahead; the slow one has read {read} of the {allowed} that it may");
+    assert!(read * 10 >= allowed * 8, "{read} of {allowed}");
+    let (ahead, behind) = (fast.row_count(), slow.row_count());
+    assert!(
+        ahead > behind,
+        "{ahead} and {behind}: it is not held up more than need be"
+    );
+
+    let killed = Instant::now();
+    let behind = slow.kill().rows().len();
+    while killed.elapsed() < TIMEOUT / 2 {
+        let ahead = fast.row_count();
+        assert!(ahead <= behind + DRIFT + SLACK, "{ahead}, {behind}");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    let _ = fast.wait_for_rows(ROWS);
+    let freed = killed.elapsed();
+    println!("through {freed:?} after the other was killed");
+    assert!(freed < TIMEOUT + Duration::from_secs(4), "{freed:?}");
+    let fast = fast.finish().with_code(0);
+    let told = fast.lines_with("has said nothing for 2s, and is not waited for any more");
+    assert_eq!(told.len(), 1, "{}", fast.stderr);
+    assert!(!fast.summary().contains("late"), "{}", fast.summary());
+}
+
+fn whoever_ends_well_holds_nobody_back(broker: &dyn Broker) {
+    let (registry, id) = orders::registry();
+    produce_seconds(broker, "leaves", id, ROWS);
+    produce_seconds(broker, "stays", id, ROWS);
+    group_topic(broker, "end-alignment");
+    let group = in_group("end").replace("2000", "60000");
+    let (one, two) = (Project::new(), Project::new());
+    let slow = one.run(&yaml(broker, &registry, "leaves", &group, SLOW));
+    let mut slow = slow.start();
+    let _ = slow.wait_for_rows(1);
+    let bounded = "  stop.mode: latest\n";
+    let fast = two.run(&yaml(broker, &registry, "stays", &group, bounded));
+    let fast = fast.start();
+    let _ = fast.wait_for_rows(DRIFT / 2);
+    assert!(fast.row_count() <= slow.row_count() + DRIFT + SLACK);
+    slow.terminate();
+    let slow = slow.finish().with_code(0);
+    let fast = fast.finish_within(Duration::from_secs(20)).with_code(0);
+    assert_eq!(fast.rows().len(), ROWS);
+    assert!(slow.rows().len() < ROWS / 2);
+    // Both have said so, and compaction may forget them.
+    let topic = Reader::new(broker.brokers(), "end-alignment").to_end();
+    let mut last: HashMap<&[u8], &Record> = HashMap::new();
+    for record in &topic {
+        last.insert(record.key.as_deref().expect("each has a key"), record);
+    }
+    assert_eq!(last.len(), 2);
+    assert!(
+        last.values().all(|record| record.value.is_none()),
+        "{last:?}"
+    );
+    let left = topic.iter().filter_map(|record| record.value.as_deref());
+    let left = left.filter(|value| value.windows(6).any(|word| word == b"\"left\""));
+    assert_eq!(left.count(), 2);
+}
+
+fn what_others_write_into_the_topic_is_told_once(broker: &dyn Broker) {
+    let (registry, id) = orders::registry();
+    produce_seconds(broker, "strange", id, 500);
+    broker.create_topic("strange-alignment", 1);
+    let strange = |value: &str| Record::new("strange-alignment").key("x").value(value);
+    let other_group = r#"{"version":1,"group":"other","member":"m","sequence":1,"standing":{"at":{"watermark":0}},"sent_at":0}"#;
+    let records = [
+        strange("hello"),
+        strange("{}"),
+        strange(r#"{"version":7,"group":"strange"}"#),
+        strange(r#"{"version":8}"#),
+        strange(other_group),
+    ];
+    produce(broker.brokers(), &records);
+    let project = Project::new();
+    let bounded = "  stop.mode: latest\n";
+    let run = yaml(broker, &registry, "strange", &in_group("strange"), bounded);
+    let run = project.run(&run).finish().with_code(0);
+    assert_eq!(run.rows().len(), 500);
+    let told = run.lines_with("what is not taken");
+    assert_eq!(told.len(), 2, "{}", run.stderr);
+    assert!(told[0].contains("at offset 0 what is not taken: not a report"));
+    assert!(told[1].contains("at offset 2 what is not taken: a report of version 7"));
+}
+
+/// Counts rows, by when they came.
+struct Counting(Arc<Mutex<usize>>, usize);
+
+impl Sink for Counting {
+    fn write(&mut self, rows: &Rows) -> Result<(), SinkError> {
+        *self.0.lock().expect("no panic") += rows.len();
+        self.1 += 1;
+        Ok(())
+    }
+
+    fn durable(&mut self, _: Instant) -> Result<u64, SinkError> {
+        Ok(self.1 as u64)
+    }
+
+    fn flush(&mut self) -> Result<(), SinkError> {
+        Ok(())
+    }
+}
+
+struct Orders;
+
+impl SchemaSource for Orders {
+    fn by_id(&self, _: u32) -> Result<Schema, SchemaError> {
+        Ok(Schema {
+            schema_type: SchemaType::Avro,
+            text: orders::SCHEMA.into(),
+            references: vec![],
+        })
+    }
+
+    fn latest(&self, subject: &str) -> Result<Registered, SchemaError> {
+        Err(SchemaError::NotFound(subject.into()))
+    }
+}
+
+fn pipelines_of_one_process_wait_for_each_other(broker: &dyn Broker) {
+    let (registry, id) = orders::registry();
+    produce_seconds(broker, "inner-slow", id, ROWS);
+    produce_seconds(broker, "inner-fast", id, ROWS);
+    group_topic(broker, "inner-alignment");
+    let engine = PluginEngine::new(None).expect("an engine");
+    let avro = Plugin::load(&engine, "avro").expect("it is built in");
+    let start = |topic: &str, more: &str| {
+        let yaml = yaml(broker, &registry, topic, &in_group("inner"), more);
+        let config = PipelineConfig::parse(&yaml, Path::new("inner.yaml"), &|_| None);
+        let config = config.unwrap_or_else(|error| panic!("{error}"));
+        let count = Arc::new(Mutex::new(0));
+        let parts = Parts {
+            plugins: Plugins {
+                interceptors: vec![],
+                deserializer: (avro.clone(), json!({})),
+                limits: Limits::default(),
+            },
+            schemas: Arc::new(Orders),
+            sink: Box::new(Counting(Arc::clone(&count), 0)),
+            workers: 1,
+        };
+        (pipeline::start(&config, parts).expect("it starts"), count)
+    };
+    let rows = |count: &Arc<Mutex<usize>>| *count.lock().expect("no panic");
+    let (slow, slow_rows) = start("inner-slow", SLOW);
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while rows(&slow_rows) == 0 {
+        assert!(Instant::now() < deadline, "no rows");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let (fast, fast_rows) = start("inner-fast", "");
+    while rows(&slow_rows) < 300 {
+        let ahead = rows(&fast_rows);
+        let behind = rows(&slow_rows);
+        assert!(ahead <= behind + DRIFT + SLACK, "{ahead}, {behind}");
+        assert!(Instant::now() < deadline, "{behind}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    assert!(rows(&fast_rows) > rows(&slow_rows));
+    let view = fast.progress().event_time().expect("it is tracked").view();
+    let group = view.group.expect("there is one");
+    assert_eq!((&*group.id, group.members, group.known), ("inner", 1, true));
+    assert!(
+        group
+            .holder
+            .is_some_and(|name| name.starts_with("inner-slow-"))
+    );
+    for running in [slow, fast] {
+        running.stopper().request();
+        running.wait().expect("it ends well");
+    }
+}
+
+/// The mock makes no topics when asked: as a broker of which one may not.
+#[test]
+fn a_topic_that_is_not_there_and_cannot_be_made_is_an_error_with_the_command() {
+    let mock = Mock::start();
+    let (registry, id) = orders::registry();
+    produce_seconds(&mock, "none", id, 10);
+    let project = Project::new();
+    let run = project.run(&yaml(&mock, &registry, "none", &in_group("none"), ""));
+    let run = run.finish().with_code(1);
+    let error = format!("there is no topic none-alignment, and it cannot be made: ",);
+    let command = format!(
+        "Make it: kafka-topics --bootstrap-server {} --create --topic none-alignment --partitions 1 \
+         --config cleanup.policy=compact",
+        mock.brokers()
+    );
+    assert!(run.stderr.contains(&error), "{}", run.stderr);
+    assert!(run.stderr.contains(&command), "{}", run.stderr);
+    assert_eq!(run.rows().len(), 0);
+}
+
+/// It has one partition and is compacted.
+#[test]
+fn the_topic_is_made_as_it_has_to_be() {
+    let Some(kafka) = available(Kafka::shared()) else {
+        return;
+    };
+    let (registry, id) = orders::registry();
+    produce_seconds(kafka, "making", id, 10);
+    let project = Project::new();
+    let bounded = "  stop.mode: latest\n";
+    let yaml = yaml(kafka, &registry, "making", &in_group("making"), bounded);
+    project.write("pipeline.yaml", &yaml);
+    let check = || {
+        let check = project.weir(["check", "--connect", "pipeline.yaml"]);
+        check.finish().with_code(0).stdout
+    };
+    assert!(
+        check().contains("none yet; a run may make it"),
+        "{}",
+        check()
+    );
+    let run = project.run(&yaml).env("WEIR_LOG", "info").finish();
+    let run = run.with_code(0);
+    assert_eq!(run.lines_with("made topic making-alignment").len(), 1);
+    assert_eq!(
+        kafka.topic_config("making-alignment", "cleanup.policy"),
+        "compact"
+    );
+    let found = check();
+    assert!(found.contains("1 partition; Read is allowed"), "{found}");
+    assert!(found.contains("1 partition; Write is allowed"), "{found}");
+}
+
+/// Each missing ACL is named by a run and by `check --connect`.
+#[test]
+fn each_missing_acl_is_named() {
+    let options = Options::default().listener(Listener::SaslPlaintext).acls();
+    let Some(kafka) = available(SecureKafka::start(options)) else {
+        return;
+    };
+    let (registry, id) = orders::registry();
+    produce_seconds(kafka.kafka(), "guarded", id, 10);
+    let bob = kafka.sasl_client(Listener::SaslPlaintext, Mechanism::ScramSha512, User::BOB);
+    let allow = |operation, resource| {
+        let user = User::BOB.name;
+        kafka.allow(&Acl {
+            user,
+            operation,
+            resource,
+        });
+    };
+    allow(Operation::Read, Resource::Topic("guarded"));
+    allow(Operation::Read, Resource::Group("guarded"));
+    let yaml = yaml(
+        kafka.kafka(),
+        &registry,
+        "guarded",
+        &in_group("guarded"),
+        "  stop.mode: latest\n",
+    );
+    let servers = format!("  bootstrap.servers: {}\n", kafka.kafka().brokers());
+    let yaml = yaml.replace(&servers, &bob.yaml());
+    let project = Project::new();
+    project.write("pipeline.yaml", &yaml);
+    let outcome = || {
+        let check = project.weir(["check", "--connect", "pipeline.yaml"]);
+        let check = check.finish();
+        let words = |line: &str| line.split_whitespace().collect::<Vec<_>>().join(" ");
+        let topic = check.stdout.lines().map(words);
+        let topic = topic.filter(|line| line.contains("topic guarded-alignment"));
+        let topic: Vec<String> = topic.filter(|line| !line.starts_with("fix")).collect();
+        let run: Running<'_> = project.run(&yaml).start();
+        let run = run.finish();
+        (topic.join(" + "), run.code, run.stderr)
+    };
+
+    let hidden = outcome();
+    assert!(
+        hidden.0.contains("cannot be made: Create is not allowed"),
+        "{hidden:?}"
+    );
+    assert_eq!(hidden.1, Some(1));
+    assert!(
+        hidden
+            .2
+            .contains("--operation Create --topic guarded-alignment"),
+        "{}",
+        hidden.2
+    );
+
+    kafka.kafka().create_topic("guarded-alignment", 1);
+    let none = outcome();
+    assert!(none.0.contains("Read is not allowed"), "{none:?}");
+    assert_eq!(none.1, Some(1));
+    let error = "watermark.alignment.group.topic: Read on topic guarded-alignment is not allowed";
+    assert!(none.2.contains(error), "{}", none.2);
+    assert!(
+        none.2
+            .contains("--operation Read --topic guarded-alignment"),
+        "{}",
+        none.2
+    );
+
+    allow(Operation::Read, Resource::Topic("guarded-alignment"));
+    let no_write = outcome();
+    assert!(no_write.0.contains("Write is not allowed"), "{no_write:?}");
+    assert_eq!(no_write.1, Some(1));
+    assert!(
+        no_write.2.contains("Write on topic guarded-alignment"),
+        "{}",
+        no_write.2
+    );
+
+    allow(Operation::Write, Resource::Topic("guarded-alignment"));
+    let both = outcome();
+    assert!(both.0.contains("Write is allowed"), "{both:?}");
+    assert_eq!(both.1, Some(0), "{}", both.2);
+}
