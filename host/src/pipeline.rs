@@ -22,7 +22,7 @@ use crossbeam_channel::{Sender, bounded};
 
 use self::delivery::Delivery;
 use self::stamping::Stamping;
-use crate::batch::TopicPartition;
+use crate::batch::{MessageBatch, TopicPartition};
 use crate::config::{AlignmentMode, PipelineConfig, RateLimit, Tolerance, WatermarkConfig};
 use crate::event_time::{Alignment, EventTime, Settings};
 use crate::kafka::{
@@ -33,6 +33,7 @@ use crate::plugin::{ConsumerInterceptor, Deserializer, Limits, OpenError, Plugin
 use crate::progress::Progress;
 use crate::rows::{MetadataColumns, MetadataError, Rows};
 use crate::schemas::SchemaSource;
+use crate::sink::aside::SideTopic;
 use crate::sink::{Sink, SinkError};
 use crate::stop::Stop;
 
@@ -143,6 +144,8 @@ pub struct Renewals {
     pub source: Sender<Renewal>,
     /// For the member of an alignment group, whose brokers are those of the source.
     pub alignment: Sender<Renewal>,
+    /// For the topic of what is put aside, whose brokers are those of the source.
+    pub side_topic: Sender<Renewal>,
     /// For the sink; one that has no client takes none.
     pub sink: Sender<Renewal>,
 }
@@ -158,6 +161,8 @@ pub(crate) enum SinkItem {
         rows: Vec<Rows>,
         /// Of the keys, values and headers of those messages.
         bytes: usize,
+        /// The messages as they were read, where some may be put aside.
+        messages: Option<MessageBatch>,
     },
     /// Make durable what there is.
     Flush,
@@ -217,6 +222,14 @@ pub fn start(config: &PipelineConfig, parts: Parts) -> Result<Running, PipelineE
             .map(|statistics| ("sink", statistics)),
     );
 
+    let (renew_side_topic, side_renewals) = crossbeam_channel::unbounded();
+    let side_topic = config
+        .watermark
+        .as_ref()
+        .and_then(|w| w.side_topic.as_ref());
+    let side_topic = side_topic
+        .map(|topic| SideTopic::new(topic, &config.source.client, side_renewals))
+        .transpose()?;
     let (delivered_in, delivered) = crossbeam_channel::unbounded();
     let (rows_in, rows) = bounded(CHANNEL_BATCHES);
     let retrying = worker::Retrying {
@@ -233,6 +246,7 @@ pub fn start(config: &PipelineConfig, parts: Parts) -> Result<Running, PipelineE
             batches: taken,
             rows: rows_in.clone(),
             tolerate: config.errors.tolerance == Tolerance::All,
+            keep_messages: side_topic.is_some(),
             event_time: config
                 .watermark
                 .clone()
@@ -249,7 +263,7 @@ pub fn start(config: &PipelineConfig, parts: Parts) -> Result<Running, PipelineE
     let stamping = stamping.map(|(watermark, event_time)| {
         progress.follow(event_time.clone());
         let progress = Arc::clone(&progress);
-        Stamping::new(event_time, watermark.late, watermark.alignment, progress)
+        Stamping::new(event_time, watermark, progress)
     });
     let (sink_limits, new_sink_limits) = crossbeam_channel::unbounded();
     let (renew_sink, sink_renewals) = crossbeam_channel::unbounded();
@@ -260,7 +274,7 @@ pub fn start(config: &PipelineConfig, parts: Parts) -> Result<Running, PipelineE
         sink_renewals,
         delivered_in,
         &retrying,
-        stamping,
+        (stamping, side_topic),
         (&config.rate_limit, new_sink_limits),
     );
     let (sink_failure, sink_stop) = (failure.clone(), stop.clone());
@@ -322,6 +336,7 @@ pub fn start(config: &PipelineConfig, parts: Parts) -> Result<Running, PipelineE
         renewals: Renewals {
             source: renew_source,
             alignment: renew_member,
+            side_topic: renew_side_topic,
             sink: renew_sink,
         },
         source,

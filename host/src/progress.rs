@@ -31,8 +31,12 @@ pub struct Progress {
     pub late: Counter,
     /// Those of them that were dropped for that.
     pub late_dropped: Counter,
-    /// Rows that were dropped because they were too far ahead of the other partitions.
+    /// Rows that were too far ahead of the other partitions to be taken.
     pub excess: Counter,
+    /// Those of them that were dropped, as there is no topic for them.
+    pub excess_dropped: Counter,
+    /// Messages that were put aside, to a topic of their own.
+    pub aside: Counter,
     /// Rows whose event time is too far in the future to be believed.
     pub future: Counter,
     /// Rows without an event time.

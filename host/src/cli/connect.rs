@@ -21,6 +21,7 @@ const TOPICS_ASKED: usize = 10;
 enum Part {
     Source,
     Alignment,
+    SideTopic,
     Registry,
     Sink,
 }
@@ -30,6 +31,7 @@ impl Part {
         match self {
             Self::Source => "source",
             Self::Alignment => "alignment group",
+            Self::SideTopic => "side topic",
             Self::Registry => "schema registry",
             Self::Sink => "sink",
         }
@@ -99,6 +101,20 @@ fn look(
             }),
         )?;
     }
+    if let Some(topic) = config.watermark.as_ref().and_then(|w| w.side_topic.clone()) {
+        let client = config.source.client.clone();
+        start(
+            Part::SideTopic,
+            Box::new(move |found| {
+                let access = kafka::look_until(&topic, &client, deadline);
+                let finding = access.map_or_else(
+                    |wrong| wrong,
+                    |access| kafka::topic_finding(&access, kafka::Use::Write, &client),
+                );
+                drop(found.send(Found::Finding(finding)));
+            }),
+        )?;
+    }
     if let SchemasConfig::Registry(registry) = &config.schemas {
         let (url, schemas) = (registry.urls.join(", "), Arc::clone(schemas));
         let topics: Vec<String> = match &config.source.topics {
@@ -149,6 +165,7 @@ const fn part_thread(part: Part) -> &'static str {
     match part {
         Part::Source => "source",
         Part::Alignment => "alignment",
+        Part::SideTopic => "aside",
         Part::Registry => "registry",
         Part::Sink => "sink",
     }

@@ -33,7 +33,7 @@ pub(super) fn watch(
     let mut clients = vec![Watched::new(
         "the source",
         &config.source.client,
-        vec![renewals.source, renewals.alignment],
+        vec![renewals.source, renewals.alignment, renewals.side_topic],
     )];
     if let SinkConfig::Kafka(sink) = &config.sink {
         clients.push(Watched::new("the sink", &sink.client, vec![renewals.sink]));

@@ -86,7 +86,8 @@ pub(super) fn summary(name: &str, progress: &Progress, elapsed: Duration) -> Str
         (progress.skipped.get(), "skipped"),
         (progress.late.get(), "late"),
         (progress.late_dropped.get(), "dropped as late"),
-        (progress.excess.get(), "dropped as too far ahead"),
+        (progress.excess_dropped.get(), "dropped as too far ahead"),
+        (progress.aside.get(), "put aside"),
         (progress.future.get(), "in the future"),
         (progress.timeless.get(), "without event time"),
     ] {

@@ -69,7 +69,7 @@ pub use secret::Secret;
 pub use security::{HostNameCheck, SaslMechanism, SecurityProtocol};
 pub use sink::{
     Acks, Codec, FileCompression, FileFormat, FileSinkConfig, FromInput, KafkaSinkConfig,
-    MessageKey, MessageTimestamp, Partitioner, Serializer, SinkConfig, Timestamp,
+    MessageKey, MessageTimestamp, PartitionBy, Partitioner, Serializer, SinkConfig, Timestamp,
 };
 pub use source::{
     GroupProtocol, IsolationLevel, RateLimit, SourceConfig, Start, StartupMode, StopAt, StopMode,
@@ -272,6 +272,19 @@ fn read(reader: &mut Reader<'_>, path: &Path) -> Option<PipelineConfig> {
     );
     let limits = plugin::read_limits(reader);
     let watermark = watermark::read(reader);
+    let side_topic = watermark.as_ref().and_then(|w| w.side_topic.as_deref());
+    if let Some(side_topic) = side_topic
+        && source.topics.contains(side_topic)
+    {
+        let message = "this pipeline reads that topic itself";
+        reader.contradiction(&keys::watermark::SIDE_TOPIC, message);
+    }
+    if let (SinkConfig::File(files), None) = (&sink, &watermark)
+        && files.partition_by != PartitionBy::None
+    {
+        let message = "needs event time, which `enable.watermark.tracking: false` turns off";
+        reader.contradiction(&keys::files::FILE_PARTITION_BY, message);
+    }
     let tolerance = reader.choice(&keys::pipeline::ERRORS_TOLERANCE);
     let delivery_guarantee = reader.choice(&keys::pipeline::DELIVERY_GUARANTEE);
     Some(PipelineConfig {

@@ -38,6 +38,8 @@ pub struct FileSinkConfig {
     pub roll_interval: Duration,
     /// One of [`FileFormat::compressions`].
     pub compression: FileCompression,
+    /// Whether there is a directory for each hour or day.
+    pub partition_by: PartitionBy,
 }
 
 /// A topic to write.
@@ -134,6 +136,18 @@ choice! {
         Gzip = "gzip",
         /// Zstandard, for parquet.
         Zstd = "zstd",
+    }
+}
+
+choice! {
+    /// Directories by event time.
+    pub enum PartitionBy {
+        /// There are none.
+        None = "none",
+        /// One for each hour.
+        EventTimeHour = "event-time-hour",
+        /// One for each day.
+        EventTimeDay = "event-time-day",
     }
 }
 
@@ -280,6 +294,9 @@ fn file(reader: &mut Reader<'_>) -> FileSinkConfig {
         roll_max_bytes: reader.integer(&keys::files::FILE_ROLL_BYTES),
         roll_interval: reader.millis(&keys::files::FILE_ROLL_INTERVAL),
         compression: compression.unwrap_or(format.compressions()[0]),
+        partition_by: reader
+            .choice(&keys::files::FILE_PARTITION_BY)
+            .unwrap_or(PartitionBy::None),
     }
 }
 

@@ -78,6 +78,7 @@ fn a_first_file_gets_every_default() {
         idle_timeout: Some(Duration::from_secs(30)),
         max_future: 300_000,
         late: LateRecords::Deliver,
+        side_topic: None,
         alignment: None,
         group: None,
     };
@@ -134,6 +135,7 @@ delivery.guarantee: at_least_once
         idle_timeout: None,
         max_future: 300_000,
         late: LateRecords::Column,
+        side_topic: None,
         alignment: Some(AlignmentConfig {
             max_drift: 60_000,
             mode: AlignmentMode::DropExcess,

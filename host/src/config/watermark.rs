@@ -34,6 +34,8 @@ pub struct WatermarkConfig {
     pub max_future: i64,
     /// What happens to rows below the watermark.
     pub late: LateRecords,
+    /// Where messages go that are put aside.
+    pub side_topic: Option<String>,
     /// Whether partitions wait for each other.
     pub alignment: Option<AlignmentConfig>,
     /// Whether they wait for those of other pipelines; only with `alignment`.
@@ -101,6 +103,8 @@ choice! {
         Drop = "drop",
         /// All rows have a further column that says whether they are late.
         Column = "column",
+        /// The messages that they came from go to a topic of their own.
+        SideTopic = "side-topic",
     }
 }
 
@@ -121,7 +125,7 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Option<WatermarkConfig> {
     let enabled = reader.boolean(&keys::ENABLED);
     let event_time = event_time(reader);
     let idle_timeout = reader.millis(&keys::IDLE_TIMEOUT);
-    let config = WatermarkConfig {
+    let mut config = WatermarkConfig {
         event_time,
         max_out_of_orderness: reader.integer(&keys::OUT_OF_ORDERNESS),
         idle_timeout: (!idle_timeout.is_zero()).then_some(idle_timeout),
@@ -129,9 +133,11 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Option<WatermarkConfig> {
         late: reader
             .choice(&keys::LATE_RECORDS)
             .unwrap_or(LateRecords::Deliver),
+        side_topic: None,
         alignment: alignment(reader, idle_timeout.is_zero()),
         group: group(reader),
     };
+    config.side_topic = side_topic(reader, &config);
     if !enabled {
         for key in keys::ALL.iter().skip(1) {
             if reader.given(*key).is_some() {
@@ -165,6 +171,27 @@ fn event_time(reader: &mut Reader<'_>) -> EventTimeFrom {
         path: ColumnPath::new(path),
         unit,
     }
+}
+
+fn side_topic(reader: &mut Reader<'_>, config: &WatermarkConfig) -> Option<String> {
+    let topic = reader.text(&keys::SIDE_TOPIC);
+    let drops_excess = config
+        .alignment
+        .is_some_and(|alignment| alignment.mode == AlignmentMode::DropExcess);
+    match (&topic, config.late) {
+        (None, LateRecords::SideTopic) if reader.given(&keys::SIDE_TOPIC).is_none() => {
+            reader.missing(&keys::SIDE_TOPIC, "`side.topic: orders-late`");
+        }
+        (Some(_), late) if late != LateRecords::SideTopic && !drops_excess => {
+            let message = "has no effect without `late.records: side-topic` or \
+                           `alignment.mode: drop-excess`";
+            reader.contradiction(&keys::SIDE_TOPIC, message);
+        }
+        _ => {}
+    }
+    let topic = topic?;
+    check_topic(reader, &keys::SIDE_TOPIC, &topic);
+    Some(topic.value)
 }
 
 fn alignment(reader: &mut Reader<'_>, waits_for_ever: bool) -> Option<AlignmentConfig> {

@@ -133,12 +133,14 @@ pub(crate) fn run(
         .take_part(),
         Err(error) => Err(error),
     };
-    // Nobody is waited for in a group that is left.
-    links.event_time.see_group(GroupView {
-        id: group.id.clone(),
-        known: true,
-        ..GroupView::default()
-    });
+    if outcome.is_ok() {
+        // Nobody is waited for in a group that is left. After an error the pipeline stops, and
+        // nothing more goes on in it.
+        links.event_time.see_group(GroupView {
+            known: true,
+            ..unknown(group)
+        });
+    }
     outcome
 }
 

@@ -23,7 +23,8 @@ pub(crate) use handshake::explained;
 pub(crate) use native::{NativeProducer, Outgoing, TOPICS_MAX};
 pub use offsets::Delivered;
 pub(crate) use reach::{
-    Finding, Outcome, Unreached, Use, acl, attempt, topic as topic_finding, topics as ask_topics,
+    Finding, Outcome, Unreached, Use, acl, attempt, look, look_until, topic as topic_finding,
+    topics as ask_topics,
 };
 pub(crate) use renewal::set_password;
 pub use renewal::{Renewal, try_connection};

@@ -4,11 +4,12 @@ use std::time::{Duration, Instant};
 
 use rdkafka::ClientContext;
 use rdkafka::client::Client;
+use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::RDKafkaErrorCode as Code;
 use rdkafka::metadata::Metadata;
 
 use super::native::access::{self, Allowed, Refused, TopicAccess};
-use super::without_places;
+use super::{LoggingContext, without_places};
 use crate::config::ClientProperties;
 
 /// How long one request may take, unless less is left.
@@ -100,6 +101,43 @@ pub(crate) fn topics<C: ClientContext>(
         }
     }
     names.iter().map(|name| known(name, metadata)).collect()
+}
+
+/// What brokers say of one topic; `None` when they are not reached by the deadline of one request.
+pub(crate) fn look(
+    topic: &str,
+    consumer: &BaseConsumer<LoggingContext>,
+    deadline: Instant,
+) -> Option<TopicAccess> {
+    let timeout = attempt(deadline)?;
+    // Of all, as asking for one may make it.
+    let metadata = consumer.fetch_metadata(None, timeout);
+    let metadata = metadata
+        .map_err(|error| tracing::debug!("asking for the cluster's topics: {error}"))
+        .ok()?;
+    topics(consumer.client(), &[topic.to_owned()], &metadata, deadline).pop()
+}
+
+/// Looks until there is an answer, by the connection of the source; what is wrong otherwise.
+pub(crate) fn look_until(
+    topic: &str,
+    source: &ClientProperties,
+    deadline: Instant,
+) -> Result<TopicAccess, Finding> {
+    let mut connection = source.clone();
+    connection.keep_connection();
+    let consumer = super::client_config(&connection).create_with_context(LoggingContext);
+    let consumer: BaseConsumer<LoggingContext> = consumer
+        .map_err(|error| Finding::wrong("client", error.to_string(), "correct what it names"))?;
+    loop {
+        if let Some(access) = look(topic, &consumer, deadline) {
+            return Ok(access);
+        }
+        if attempt(deadline).is_none() {
+            let fix = "see what is said of the source, whose brokers these are";
+            return Err(Finding::wrong("brokers", "not reached", fix));
+        }
+    }
 }
 
 /// What a topic's access lets a client do.

@@ -25,9 +25,19 @@ pub(super) fn write_event_time(
             &progress.late_dropped,
         ),
         (
-            "excess_rows_dropped",
-            "Rows dropped as too far ahead of other partitions",
+            "excess_rows",
+            "Rows too far ahead of other partitions to be taken",
             &progress.excess,
+        ),
+        (
+            "excess_rows_dropped",
+            "Those of them that were dropped",
+            &progress.excess_dropped,
+        ),
+        (
+            "aside_messages",
+            "Messages put aside, to the side topic",
+            &progress.aside,
         ),
         (
             "future_rows",

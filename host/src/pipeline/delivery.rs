@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 
-use super::stamping::Stamping;
+use super::stamping::{Stamped, Stamping};
 use super::worker::Retrying;
 use super::{PipelineError, SinkItem};
 use crate::config::RateLimit;
@@ -14,6 +14,7 @@ use crate::kafka::{Delivered, Renewal};
 use crate::progress::Progress;
 use crate::rate::{Limiter, Permit};
 use crate::rows::Rows;
+use crate::sink::aside::SideTopic;
 use crate::sink::{Sink, SinkError};
 use crate::stop::Stop;
 
@@ -31,15 +32,33 @@ pub(super) struct Delivery {
     /// New limits for what goes to the sink.
     limits: Receiver<RateLimit>,
     stamping: Option<Stamping>,
+    /// Where messages go that are put aside.
+    side_topic: Option<SideTopic>,
+    /// What the sink was told of it.
+    watermark: Option<i64>,
     pending: Pending,
 }
 
 /// Batches whose rows are written, and not yet known to be durable. No I/O.
 #[derive(Debug, Default)]
 struct Pending {
-    writes: u64,
+    /// To the sink, and to the side topic.
+    writes: Writes,
     /// The number of writes after which a batch is delivered, and how many rows it has.
-    batches: VecDeque<(u64, usize, Delivered)>,
+    batches: VecDeque<(Writes, usize, Delivered)>,
+}
+
+/// Writes to the two places that a batch may go to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Writes {
+    sink: u64,
+    side_topic: u64,
+}
+
+impl Writes {
+    fn are_in(self, durable: Self) -> bool {
+        self.sink <= durable.sink && self.side_topic <= durable.side_topic
+    }
 }
 
 impl Delivery {
@@ -49,7 +68,7 @@ impl Delivery {
         renewals: Receiver<Renewal>,
         delivered: Sender<Delivered>,
         retrying: &Retrying,
-        stamping: Option<Stamping>,
+        (stamping, side_topic): (Option<Stamping>, Option<SideTopic>),
         (limit, limits): (&RateLimit, Receiver<RateLimit>),
     ) -> Self {
         Delivery {
@@ -62,6 +81,8 @@ impl Delivery {
             limiter: Limiter::new(limit, Instant::now()),
             limits,
             stamping,
+            side_topic,
+            watermark: None,
             pending: Pending::default(),
         }
     }
@@ -77,31 +98,63 @@ impl Delivery {
                     delivered,
                     rows,
                     bytes,
+                    messages,
                 }) => {
                     self.wait_for_permit(rows.iter().map(Rows::len).sum(), bytes)?;
-                    let rows = match &mut self.stamping {
+                    let stamped = match &mut self.stamping {
                         Some(stamping) => {
                             let clock = jiff::Timestamp::now().as_millisecond();
                             stamping.stamp(&delivered, rows, Instant::now(), clock)?
                         }
-                        None => rows,
+                        None => Stamped {
+                            rows,
+                            ..Stamped::default()
+                        },
                     };
-                    for rows in &rows {
+                    for rows in &stamped.rows {
                         self.sink.write(rows)?;
-                        self.pending.writes += 1;
+                        self.pending.writes.sink += 1;
                     }
-                    let count = rows.iter().map(Rows::len).sum();
+                    if let (Some(side_topic), Some(messages)) = (&mut self.side_topic, &messages)
+                        && !stamped.aside.is_empty()
+                    {
+                        side_topic.write(messages, &stamped.aside)?;
+                        self.pending.writes.side_topic += 1;
+                    }
+                    let count = stamped.rows.iter().map(Rows::len).sum();
                     self.pending.push(count, delivered);
                 }
-                Ok(SinkItem::Flush) => self.sink.flush()?,
+                Ok(SinkItem::Flush) => self.flush()?,
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => {
-                    self.sink.flush()?;
+                    self.advance()?;
+                    self.flush()?;
                     return Ok(self.report()?);
                 }
             }
+            self.advance()?;
             self.report()?;
         }
+    }
+
+    fn flush(&mut self) -> Result<(), SinkError> {
+        if let Some(side_topic) = &mut self.side_topic {
+            side_topic.flush()?;
+        }
+        self.sink.flush()
+    }
+
+    /// Tells the sink how far event time has come, also while nothing is written: partitions may
+    /// be idle since.
+    fn advance(&mut self) -> Result<(), SinkError> {
+        let watermark = self.stamping.as_ref().and_then(Stamping::watermark);
+        if let Some(reached) = watermark
+            && watermark > self.watermark
+        {
+            self.watermark = watermark;
+            self.sink.advance(reached)?;
+        }
+        Ok(())
     }
 
     /// Waits until so much may go on. A pipeline that is asked to stop has no limits any more:
@@ -126,7 +179,11 @@ impl Delivery {
     }
 
     fn report(&mut self) -> Result<(), SinkError> {
-        let durable = self.sink.durable(Instant::now())?;
+        let side_topic = self.side_topic.as_mut().map(SideTopic::durable);
+        let durable = Writes {
+            sink: self.sink.durable(Instant::now())?,
+            side_topic: side_topic.transpose()?.unwrap_or(0),
+        };
         while let Some((rows, delivered)) = self.pending.pop(durable) {
             self.progress.rows.add(rows);
             // Nobody listens when the source has failed: there is nothing to commit then.
@@ -141,9 +198,9 @@ impl Pending {
         self.batches.push_back((self.writes, rows, delivered));
     }
 
-    fn pop(&mut self, durable: u64) -> Option<(usize, Delivered)> {
+    fn pop(&mut self, durable: Writes) -> Option<(usize, Delivered)> {
         let (after, ..) = self.batches.front()?;
-        if *after > durable {
+        if !after.are_in(durable) {
             return None;
         }
         self.batches
@@ -168,24 +225,43 @@ mod tests {
         }
     }
 
+    fn writes(sink: u64, side_topic: u64) -> Writes {
+        Writes { sink, side_topic }
+    }
+
     #[test]
     fn batches_are_delivered_when_all_their_writes_are_durable() {
         let mut pending = Pending {
-            writes: 2,
+            writes: writes(2, 0),
             batches: VecDeque::new(),
         };
         pending.push(10, delivered(10));
         pending.push(0, delivered(11));
-        pending.writes = 3;
+        pending.writes.sink = 3;
         pending.push(5, delivered(16));
-        assert_eq!(pending.pop(1), None);
-        assert_eq!(pending.pop(2), Some((10, delivered(10))));
+        assert_eq!(pending.pop(writes(1, 0)), None);
+        assert_eq!(pending.pop(writes(2, 0)), Some((10, delivered(10))));
         assert_eq!(
-            pending.pop(2),
+            pending.pop(writes(2, 0)),
             Some((0, delivered(11))),
             "without rows there is nothing to wait for"
         );
-        assert_eq!(pending.pop(2), None);
-        assert_eq!(pending.pop(3), Some((5, delivered(16))));
+        assert_eq!(pending.pop(writes(2, 0)), None);
+        assert_eq!(pending.pop(writes(3, 0)), Some((5, delivered(16))));
+    }
+
+    #[test]
+    fn what_is_put_aside_is_waited_for_as_well() {
+        let mut pending = Pending {
+            writes: writes(1, 1),
+            batches: VecDeque::new(),
+        };
+        pending.push(1, delivered(10));
+        pending.writes.sink = 2;
+        pending.push(1, delivered(20));
+        assert_eq!(pending.pop(writes(2, 0)), None);
+        assert_eq!(pending.pop(writes(0, 1)), None);
+        assert_eq!(pending.pop(writes(2, 1)), Some((1, delivered(10))));
+        assert_eq!(pending.pop(writes(2, 1)), Some((1, delivered(20))));
     }
 }

@@ -13,11 +13,12 @@ use arrow::compute::filter_record_batch;
 use arrow::datatypes::{DataType, Field, FieldRef};
 
 use super::PipelineError;
-use crate::config::{AlignmentConfig, AlignmentMode, LateRecords};
+use crate::config::{AlignmentConfig, AlignmentMode, LateRecords, WatermarkConfig};
 use crate::event_time::{Bounds, EventTime, Scan, Times, Verdict};
 use crate::kafka::Delivered;
 use crate::progress::Progress;
 use crate::rows::{RowOrigins, Rows, Widening};
+use crate::sink::aside::{Aside, Why};
 
 /// The name of the column that says whether a row is late.
 const LATE: &str = "late";
@@ -25,11 +26,22 @@ const LATE: &str = "late";
 pub(super) struct Stamping {
     event_time: EventTime,
     late: LateRecords,
+    /// Whether there is a topic for what is put aside.
+    has_side_topic: bool,
     alignment: Option<AlignmentConfig>,
     warned: Option<Instant>,
     /// Adds the column that says so.
     widening: Widening,
     progress: Arc<Progress>,
+}
+
+/// All that came of one batch of messages, after stamping.
+#[derive(Debug, Default)]
+pub(super) struct Stamped {
+    /// What goes on.
+    pub(super) rows: Vec<Rows>,
+    /// What is put aside: each message once, by offset.
+    pub(super) aside: Vec<Aside>,
 }
 
 fn late_column() -> FieldRef {
@@ -39,14 +51,14 @@ fn late_column() -> FieldRef {
 impl Stamping {
     pub(super) fn new(
         event_time: EventTime,
-        late: LateRecords,
-        alignment: Option<AlignmentConfig>,
+        config: &WatermarkConfig,
         progress: Arc<Progress>,
     ) -> Self {
         Stamping {
             event_time,
-            late,
-            alignment,
+            late: config.late,
+            has_side_topic: config.side_topic.is_some(),
+            alignment: config.alignment,
             warned: None,
             widening: Widening::new(vec![late_column()]),
             progress,
@@ -60,7 +72,7 @@ impl Stamping {
         mut rows: Vec<Rows>,
         now: Instant,
         epoch_ms: i64,
-    ) -> Result<Vec<Rows>, PipelineError> {
+    ) -> Result<Stamped, PipelineError> {
         let excess = self
             .alignment
             .filter(|alignment| alignment.mode == AlignmentMode::DropExcess);
@@ -69,11 +81,15 @@ impl Stamping {
             .event_time
             .bounds(delivered.assignment, excess, epoch_ms);
         let mut all = Scan::default();
+        let mut aside = Vec::new();
         for rows in &mut rows {
             let Some(times) = &rows.event_times else {
                 continue;
             };
             let scan = bounds.scan(times);
+            if self.has_side_topic && scan.late + scan.excess > 0 {
+                self.put_aside(&bounds, rows, times, &mut aside);
+            }
             self.sort_out(&bounds, &scan, rows)?;
             all.max = all.max.max(scan.max);
             all.late += scan.late;
@@ -90,11 +106,41 @@ impl Stamping {
             self.progress.late_dropped.add(all.late);
         }
         self.progress.excess.add(all.excess);
+        if !self.has_side_topic {
+            self.progress.excess_dropped.add(all.excess);
+        }
         self.progress.future.add(all.future);
         self.progress.timeless.add(all.none);
         self.warn(delivered, ahead, now);
         rows.retain(|rows| rows.rows.num_rows() > 0);
-        Ok(rows)
+        aside.sort_by_key(|one| one.offset);
+        aside.dedup_by_key(|one| one.offset);
+        self.progress.aside.add(aside.len());
+        Ok(Stamped { rows, aside })
+    }
+
+    /// The combined watermark as it is now, also while nothing comes.
+    pub(super) fn watermark(&self) -> Option<i64> {
+        self.event_time.watermark()
+    }
+
+    fn put_aside(&self, bounds: &Bounds, rows: &Rows, times: &Times, aside: &mut Vec<Aside>) {
+        for (row, offset) in rows.offsets().enumerate() {
+            let event_time = times.values[row];
+            let (why, bound) = match bounds.verdict(event_time, times.none) {
+                Verdict::Late if self.late == LateRecords::SideTopic => {
+                    (Why::Late, bounds.late_below)
+                }
+                Verdict::Excess => (Why::TooFarAhead, bounds.excess_above),
+                _ => continue,
+            };
+            aside.push(Aside {
+                offset,
+                why,
+                event_time,
+                bound,
+            });
+        }
     }
 
     /// Drops or marks rows.
@@ -104,7 +150,8 @@ impl Stamping {
         scan: &Scan,
         rows: &mut Rows,
     ) -> Result<(), PipelineError> {
-        let drops_late = self.late == LateRecords::Drop && scan.late > 0;
+        let is_taken_out = matches!(self.late, LateRecords::Drop | LateRecords::SideTopic);
+        let drops_late = is_taken_out && scan.late > 0;
         if drops_late || scan.excess > 0 {
             keep(
                 rows,
@@ -131,7 +178,7 @@ impl Stamping {
         let schema = self.widening.widened(&rows.rows.schema()).map_err(|_| {
             PipelineError::EventTime(format!(
                 "watermark.late.records: rows have a column `{LATE}` of their own, so `column` cannot add one: \
-                 write `deliver` or `drop`"
+                 write `deliver`, `drop` or `side-topic`"
             ))
         })?;
         let mut columns = rows.rows.columns().to_vec();
@@ -204,6 +251,7 @@ mod tests {
 
     use super::*;
     use crate::batch::{BatchBuilder, Capacity, TopicPartition};
+    use crate::config::EventTimeFrom;
     use crate::event_time::Settings;
 
     fn stamping(late: LateRecords, alignment: Option<AlignmentConfig>) -> Stamping {
@@ -212,7 +260,17 @@ mod tests {
         for partition in 0..2 {
             event_time.assign(7 + u64::from(partition > 0), source(partition));
         }
-        Stamping::new(event_time, late, alignment, Arc::default())
+        let config = WatermarkConfig {
+            event_time: EventTimeFrom::Timestamp,
+            max_out_of_orderness: 0,
+            idle_timeout: None,
+            max_future: 1_000,
+            late,
+            side_topic: (late == LateRecords::SideTopic).then(|| "aside".to_owned()),
+            alignment,
+            group: None,
+        };
+        Stamping::new(event_time, &config, Arc::default())
     }
 
     fn source(partition: i32) -> TopicPartition {
@@ -251,7 +309,8 @@ mod tests {
             assignment: 7 + u64::from(partition > 0),
             next: 0,
         };
-        stamping.stamp(&delivered, rows, Instant::now(), 10_000)
+        let stamped = stamping.stamp(&delivered, rows, Instant::now(), 10_000);
+        stamped.map(|stamped| stamped.rows)
     }
 
     #[test]
@@ -331,5 +390,47 @@ mod tests {
         // The other jumps as well: it is not ahead of anybody.
         assert_eq!(stamp(&mut stamping, 1, &[9_050])[0].rows.num_rows(), 1);
         assert_eq!(stamp(&mut stamping, 0, &[9_060])[0].rows.num_rows(), 1);
+    }
+
+    #[test]
+    fn what_is_put_aside_says_why_and_each_message_comes_once() {
+        let alignment = AlignmentConfig {
+            max_drift: 100,
+            mode: AlignmentMode::DropExcess,
+            check_interval: Duration::from_secs(1),
+        };
+        let mut stamping = stamping(LateRecords::SideTopic, Some(alignment));
+        stamp(&mut stamping, 0, &[100]);
+        stamp(&mut stamping, 1, &[100]);
+        let delivered = Delivered {
+            source: source(0),
+            assignment: 7,
+            next: 0,
+        };
+        let mut both = rows(0, &[99, 150, 201, 98, 100], "n");
+        // Two rows of one message, which has the first of them to thank.
+        both.origins = RowOrigins::Messages(vec![0, 0, 1, 2, 3]);
+        let other = rows(0, &[300], "m");
+        let stamped = stamping.stamp(&delivered, vec![both, other], Instant::now(), 10_000);
+        let stamped = stamped.unwrap();
+        let kept: Vec<usize> = stamped.rows.iter().map(Rows::len).collect();
+        assert_eq!(kept, [2]);
+        let one = |offset, why, event_time, bound| Aside {
+            offset,
+            why,
+            event_time,
+            bound,
+        };
+        let expected = [
+            one(0, Why::Late, 99, 100),
+            one(1, Why::TooFarAhead, 201, 200),
+            one(2, Why::Late, 98, 100),
+        ];
+        assert_eq!(stamped.aside, expected);
+        let progress = &stamping.progress;
+        let counts = [&progress.late, &progress.excess, &progress.aside].map(|c| c.get());
+        assert_eq!(counts, [2, 2, 3]);
+        let dropped = (progress.late_dropped.get(), progress.excess_dropped.get());
+        assert_eq!(dropped, (0, 0));
     }
 }

@@ -30,6 +30,8 @@ pub(super) struct Worker {
     pub(super) batches: Receiver<SourceItem>,
     pub(super) rows: Sender<SinkItem>,
     pub(super) tolerate: bool,
+    /// Whether the sink's thread may need the messages as they were read.
+    pub(super) keep_messages: bool,
     /// Where event times come from, if they are tracked.
     pub(super) event_time: Option<EventTimeFrom>,
     /// The schema that was last found to have none.
@@ -111,6 +113,7 @@ impl Worker {
             delivered,
             rows: handled.rows,
             bytes: batch.payload_bytes(),
+            messages: self.keep_messages.then(|| batch.clone()),
         }))
     }
 }

@@ -10,15 +10,26 @@
 //! ```
 //!
 //! so files of different runs never meet, and files with one schema share a part of the name.
-//! A file holds rows of one schema. A run that crashed leaves its in-progress files behind;
+//! A file holds rows of one schema.
+//!
+//! With `partition.by`, files are in a directory for each hour or day of event time. Once the
+//! watermark has passed it, all of its files are completed, and it gets a file `_SUCCESS`; rows
+//! that come later go to files of their own, whose names end in `-late`. `_manifest.json` says what
+//! is in each file: see [`manifest`]. Directories that an earlier run has left unfinished are
+//! finished by the next one.
+//!
+//! A run that crashed leaves its in-progress files behind;
 //! their rows were not durable and come again from Kafka. They are never read, renamed or
 //! removed here (another process may be writing them): delete them when nobody is.
 
 mod arrow_ipc;
+mod directories;
+mod manifest;
 mod ndjson;
 mod output;
 mod parquet;
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Instant, SystemTime};
@@ -28,7 +39,9 @@ use arrow::datatypes::{Schema, SchemaRef};
 use arrow::error::ArrowError;
 use sha2::{Digest, Sha256};
 
-use self::output::{Output, io_error};
+use self::directories::{Bucket, Share, Width};
+use self::manifest::{Entry, Extent};
+use self::output::{Output, io_error, sync_directory};
 use super::{Sink, SinkError};
 use crate::config::{FileCompression, FileFormat, FileSinkConfig};
 use crate::rows::Rows;
@@ -36,9 +49,14 @@ use crate::rows::Rows;
 /// Files that may be open at a time. Beyond it, the one with the oldest rows is completed.
 const MAX_OPEN: usize = 32;
 
-/// Writes rows to files. One file is open for each schema.
+/// Writes rows to files. One file is open for each schema, in each directory.
 pub struct FileSink {
     config: FileSinkConfig,
+    /// Of directories by event time, if there are any.
+    width: Option<Width>,
+    /// Directories that have something, and that no watermark has passed.
+    unfinished: BTreeSet<Bucket>,
+    watermark: Option<i64>,
     /// `<prefix>-<start of the run>-<run>`
     stem: String,
     files: u64,
@@ -47,6 +65,7 @@ pub struct FileSink {
 }
 
 struct OpenFile {
+    place: Place,
     schema: SchemaRef,
     path: PathBuf,
     encoder: Box<dyn FileEncoder>,
@@ -55,6 +74,15 @@ struct OpenFile {
     first_write: u64,
     /// `None` until `durable` tells the time.
     since: Option<Instant>,
+    extent: Extent,
+}
+
+/// Where a row belongs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Place {
+    bucket: Bucket,
+    /// Whether the directory was complete before the row came.
+    late: bool,
 }
 
 /// One file of one format.
@@ -88,19 +116,98 @@ impl FileSink {
             visible(pipeline),
             output::compact_utc(started)
         );
-        Ok(Self {
+        let mut sink = Self {
             config: config.clone(),
+            width: Width::of(config.partition_by),
+            unfinished: BTreeSet::new(),
+            watermark: None,
             stem,
             files: 0,
             writes: 0,
             open: Vec::new(),
-        })
+        };
+        sink.find_unfinished()?;
+        Ok(sink)
     }
 
-    /// The place in `open` of the file for a schema.
-    fn file_for(&mut self, schema: &SchemaRef) -> Result<usize, SinkError> {
+    /// Those that an earlier run has left.
+    fn find_unfinished(&mut self) -> Result<(), SinkError> {
+        let Some(width) = self.width else {
+            return Ok(());
+        };
+        let root = &self.config.path;
+        let existing = width
+            .existing(root)
+            .map_err(io_error("looking into", root))?;
+        for (bucket, directory) in existing {
+            if !manifest::is_complete(&directory)? {
+                self.unfinished.insert(bucket);
+            }
+        }
+        Ok(())
+    }
+
+    fn directory(&self, bucket: Bucket) -> PathBuf {
+        let below = self.width.and_then(|width| width.directory(bucket));
+        match below {
+            Some(below) => self.config.path.join(below),
+            None => self.config.path.clone(),
+        }
+    }
+
+    /// Whether a directory is complete, so that what comes for it is late.
+    fn is_finished(&mut self, width: Width, bucket: Bucket) -> Result<bool, SinkError> {
+        if !matches!(bucket, Bucket::Number(_)) || self.unfinished.contains(&bucket) {
+            return Ok(false);
+        }
+        if self.watermark.is_some_and(|w| width.is_past(bucket, w)) {
+            return Ok(true);
+        }
+        // By an earlier run, perhaps, of which some rows come once more.
+        let finished = manifest::is_complete(&self.directory(bucket))?;
+        if !finished {
+            self.unfinished.insert(bucket);
+        }
+        Ok(finished)
+    }
+
+    /// Completes all that a directory has, and marks it.
+    fn finish(&mut self, bucket: Bucket, watermark: i64) -> Result<(), SinkError> {
+        self.complete_those(|file| file.place.bucket == bucket)?;
+        let directory = self.directory(bucket);
+        // What a crash has left unnamed is no file, and comes again.
+        if manifest::has_files(&directory)? {
+            manifest::complete(&directory, watermark)?;
+        }
+        self.unfinished.remove(&bucket);
+        Ok(())
+    }
+
+    fn put(&mut self, place: Place, share: &Share, rows: &Rows) -> Result<(), SinkError> {
+        let index = self.file_for(place, share.rows.schema_ref())?;
+        let file = &mut self.open[index];
+        file.encoder
+            .write(&share.rows)
+            .map_err(|error| failed("writing", &file.path, error))?;
+        file.rows += share.rows.num_rows() as u64;
+        if self.width.is_some() {
+            let messages = share.chosen.iter().map(|row| rows.message(*row));
+            let offsets = messages.map(|message| rows.messages.offsets[message]);
+            file.extent.add(&rows.messages.source, offsets, share.times);
+        }
+        if file.rows >= self.config.roll_max_rows
+            || file.encoder.bytes() >= self.config.roll_max_bytes
+        {
+            self.complete(index)?;
+        }
+        Ok(())
+    }
+
+    /// The place in `open` of the file for rows of a schema.
+    fn file_for(&mut self, place: Place, schema: &SchemaRef) -> Result<usize, SinkError> {
         let same = |file: &OpenFile| {
-            std::sync::Arc::ptr_eq(&file.schema, schema) || file.schema == *schema
+            file.place == place
+                && (std::sync::Arc::ptr_eq(&file.schema, schema) || file.schema == *schema)
         };
         if let Some(index) = self.open.iter().position(same) {
             return Ok(index);
@@ -109,24 +216,29 @@ impl FileSink {
             let oldest = (0..self.open.len()).min_by_key(|&file| self.open[file].first_write);
             self.complete(oldest.unwrap_or_default())?;
         }
-        let file = self.create(schema)?;
+        let file = self.create(place, schema)?;
         self.open.push(file);
         Ok(self.open.len() - 1)
     }
 
-    fn create(&mut self, schema: &SchemaRef) -> Result<OpenFile, SinkError> {
+    fn create(&mut self, place: Place, schema: &SchemaRef) -> Result<OpenFile, SinkError> {
         if self.config.format == FileFormat::Parquet {
             parquet::check(schema)?;
         }
         self.files += 1;
         let name = format!(
-            "{}-{:08x}-{:06}.{}",
+            "{}-{:08x}-{:06}{}.{}",
             self.stem,
             fingerprint(schema),
             self.files,
+            if place.late { "-late" } else { "" },
             self.extension()
         );
-        let path = self.config.path.join(&name);
+        let directory = self.directory(place.bucket);
+        if self.width.is_some() {
+            make(&directory, &self.config.path)?;
+        }
+        let path = directory.join(&name);
         let output = Output::create(&path)?;
         let compression = self.config.compression;
         let encoder: Result<Box<dyn FileEncoder>, ArrowError> = match self.config.format {
@@ -139,12 +251,14 @@ impl FileSink {
             }
         };
         Ok(OpenFile {
+            place,
             schema: schema.clone(),
             encoder: encoder.map_err(|error| failed("starting", &path, error))?,
             path,
             rows: 0,
             first_write: self.writes,
             since: None,
+            extent: Extent::default(),
         })
     }
 
@@ -163,7 +277,28 @@ impl FileSink {
             .encoder
             .finish()
             .map_err(|error| failed("completing", &file.path, error))?;
-        output.publish(&file.path)
+        output.publish(&file.path)?;
+        if self.width.is_none() {
+            return Ok(());
+        }
+        // After the file has its name: whoever reads the manifest finds what it lists.
+        let bytes = fs::metadata(&file.path).map_err(io_error("looking at", &file.path))?;
+        let entry = Entry {
+            name: file_name(&file.path),
+            rows: file.rows,
+            bytes: bytes.len(),
+            late: file.place.late,
+            extent: file.extent,
+        };
+        let directory = self.directory(file.place.bucket);
+        manifest::add(&directory, entry)?;
+        // One that was passed before anything came for it.
+        if let (true, Some(watermark)) = (file.place.late, self.watermark)
+            && !manifest::is_complete(&directory)?
+        {
+            manifest::complete(&directory, watermark)?;
+        }
+        Ok(())
     }
 
     fn complete_those(&mut self, done: impl Fn(&OpenFile) -> bool) -> Result<(), SinkError> {
@@ -176,17 +311,24 @@ impl FileSink {
 
 impl Sink for FileSink {
     fn write(&mut self, rows: &Rows) -> Result<(), SinkError> {
-        if rows.rows.num_rows() > 0 {
-            let index = self.file_for(rows.rows.schema_ref())?;
-            let file = &mut self.open[index];
-            file.encoder
-                .write(&rows.rows)
-                .map_err(|error| failed("writing", &file.path, error))?;
-            file.rows += rows.rows.num_rows() as u64;
-            if file.rows >= self.config.roll_max_rows
-                || file.encoder.bytes() >= self.config.roll_max_bytes
-            {
-                self.complete(index)?;
+        match self.width {
+            _ if rows.is_empty() => {}
+            None => {
+                let place = Place {
+                    bucket: Bucket::Whole,
+                    late: false,
+                };
+                self.put(place, &Share::whole(rows), rows)?;
+            }
+            Some(width) => {
+                let shares = width.shares(rows);
+                let shares =
+                    shares.map_err(|error| failed("dividing", &self.config.path, error))?;
+                for share in shares {
+                    let bucket = share.bucket;
+                    let late = self.is_finished(width, bucket)?;
+                    self.put(Place { bucket, late }, &share, rows)?;
+                }
             }
         }
         self.writes += 1;
@@ -211,9 +353,42 @@ impl Sink for FileSink {
             .unwrap_or(self.writes))
     }
 
+    fn advance(&mut self, watermark: i64) -> Result<(), SinkError> {
+        self.watermark = self.watermark.max(Some(watermark));
+        let Some(width) = self.width else {
+            return Ok(());
+        };
+        while let Some(bucket) = self.unfinished.first().copied()
+            && width.is_past(bucket, watermark)
+        {
+            self.finish(bucket, watermark)?;
+        }
+        Ok(())
+    }
+
     fn flush(&mut self) -> Result<(), SinkError> {
         self.complete_those(|_| true)
     }
+}
+
+/// Makes a directory below `root`, and brings its name to disk.
+fn make(directory: &Path, root: &Path) -> Result<(), SinkError> {
+    if directory.is_dir() {
+        return Ok(());
+    }
+    fs::create_dir_all(directory).map_err(io_error("making", directory))?;
+    for parent in directory.ancestors().skip(1) {
+        sync_directory(parent).map_err(io_error("syncing", parent))?;
+        if parent == root {
+            break;
+        }
+    }
+    Ok(())
+}
+
+fn file_name(path: &Path) -> String {
+    let name = path.file_name().unwrap_or_default();
+    name.to_string_lossy().into_owned()
 }
 
 fn visible(prefix: &str) -> String {
@@ -248,3 +423,5 @@ fn fingerprint(schema: &Schema) -> u32 {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod by_time_tests;

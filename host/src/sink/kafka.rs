@@ -8,7 +8,7 @@
 //! replicas: librdkafka retries by itself for `message.timeout.ms`, without duplicates and
 //! without reordering, and what fails after that is the sink's failure.
 
-mod acks;
+pub(super) mod acks;
 mod fields;
 mod reach;
 mod renewing;

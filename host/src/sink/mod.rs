@@ -3,6 +3,7 @@
 //! A sink takes [`Rows`] in order and says how many of them are safe, by counting
 //! the writes: offsets are committed for those and for no others.
 
+pub(crate) mod aside;
 pub mod discard;
 pub mod file;
 pub mod json;
@@ -44,6 +45,16 @@ pub trait Sink: Send {
     /// # Errors
     /// [`SinkError`]; the sink is not used any more after one.
     fn flush(&mut self) -> Result<(), SinkError>;
+
+    /// The watermark has come this far, in ms since the epoch: what is written after this is below
+    /// it only if it is late. Called after all writes for which it did not hold yet, each time
+    /// that it has moved, also while nothing is written.
+    ///
+    /// # Errors
+    /// [`SinkError`]; the sink is not used any more after one.
+    fn advance(&mut self, _watermark: i64) -> Result<(), SinkError> {
+        Ok(())
+    }
 
     /// The statistics of its Kafka client, if it has one.
     fn statistics(&self) -> Option<LatestStatistics> {
@@ -119,6 +130,14 @@ pub enum SinkError {
         /// What it has instead.
         found: String,
     },
+    /// Kafka did not take messages that were put aside.
+    #[error("watermark.side.topic: {what}: {source}")]
+    SideTopic {
+        /// What was being done, and to which topic.
+        what: String,
+        /// librdkafka's error.
+        source: rdkafka::error::KafkaError,
+    },
     /// Kafka did not take the messages, after all of librdkafka's own retries.
     #[error("sink.kafka: {what}: {source}")]
     Kafka {
@@ -151,7 +170,7 @@ impl SinkError {
             | Self::Unsupported { .. }
             | Self::NoColumn { .. }
             | Self::NoTopic { .. } => Remedy::Person,
-            Self::Kafka { source, .. } => kafka::remedy(source),
+            Self::Kafka { source, .. } | Self::SideTopic { source, .. } => kafka::remedy(source),
         }
     }
 }

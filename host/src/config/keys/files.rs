@@ -1,7 +1,7 @@
 //! Keys of the file sink.
 
 use crate::config::key::{Key, Kind, Unit};
-use crate::config::sink::{FileCompression, FileFormat};
+use crate::config::sink::{FileCompression, FileFormat, PartitionBy};
 
 pub(in crate::config) static FILE_PATH: Key = Key::new(
     "sink.file.path",
@@ -49,6 +49,15 @@ pub(in crate::config) static FILE_COMPRESSION: Key = Key::choice(
 )
 .or_else("zstd for parquet, none for the others");
 
+pub(in crate::config) static FILE_PARTITION_BY: Key = Key::choice(
+    "sink.file.partition.by",
+    PartitionBy::NAMES,
+    "Whether rows go to directories by their event time, in UTC: `dt=2026-11-24/hour=13` for \
+     `event-time-hour`, `dt=2026-11-24` for `event-time-day`. A directory that the watermark has \
+     passed gets an empty file `_SUCCESS`.",
+)
+.or("none");
+
 pub(super) static ALL: &[&Key] = &[
     &FILE_PATH,
     &FILE_FORMAT,
@@ -56,4 +65,5 @@ pub(super) static ALL: &[&Key] = &[
     &FILE_ROLL_BYTES,
     &FILE_ROLL_INTERVAL,
     &FILE_COMPRESSION,
+    &FILE_PARTITION_BY,
 ];

@@ -57,13 +57,17 @@ pub(in crate::config) static LATE_RECORDS: Key = Key::choice(
     "watermark.late.records",
     LateRecords::NAMES,
     "What happens to rows below the watermark, which are counted in any case: `deliver` as any \
-     others, `drop`, or `column`: deliver all rows with a further column `late`, true or false.",
-)
-.not_yet(
-    &["side-topic"],
-    "`column` marks late rows, for whoever sorts them",
+     others, `drop`, `column`: deliver all rows with a further column `late`, true or false, or \
+     `side-topic`: produce the messages that they came from to `side.topic`.",
 )
 .or("deliver");
+
+pub(in crate::config) static SIDE_TOPIC: Key = Key::text(
+    "watermark.side.topic",
+    "A topic on the brokers of the source for messages that are put aside: those with late rows, \
+     with `late.records: side-topic`, and those with rows that are too far ahead, with \
+     `alignment.mode: drop-excess`. They are as they were read, with headers that say why.",
+);
 
 pub(in crate::config) static MAX_DRIFT: Key = Key::integer(
     "watermark.alignment.max.drift.ms",
@@ -78,7 +82,7 @@ pub(in crate::config) static MODE: Key = Key::choice(
     AlignmentMode::NAMES,
     "What happens to a partition that is further ahead: `pause` it until the others have come \
      closer, say so (`warn-only`), or drop the rows that are too far ahead (`drop-excess`), \
-     which are counted.",
+     which are counted, and go to `side.topic` if there is one.",
 )
 .or_else("pause");
 
@@ -134,6 +138,7 @@ pub(in crate::config) static ALL: &[&Key] = &[
     &IDLE_TIMEOUT,
     &MAX_FUTURE,
     &LATE_RECORDS,
+    &SIDE_TOPIC,
     &MAX_DRIFT,
     &MODE,
     &CHECK_INTERVAL,

@@ -3,14 +3,13 @@
 use std::time::{Duration, Instant};
 
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
-use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::consumer::BaseConsumer;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 
 use super::{AlignmentError, Links, not_allowed};
 use crate::config::{AlignmentGroup, ClientProperties};
-use crate::kafka::native::access::TopicAccess;
 use crate::kafka::{
-    Finding, LoggingContext, Outcome, Use, acl, ask_topics, attempt, client_config, topic_finding,
+    Finding, LoggingContext, Outcome, Use, acl, client_config, look, look_until, topic_finding,
 };
 
 /// One request.
@@ -84,24 +83,9 @@ pub(crate) fn explore(
     deadline: Instant,
     report: &mut dyn FnMut(Finding),
 ) {
-    let mut connection = client.clone();
-    connection.keep_connection();
-    let consumer = client_config(&connection).create_with_context(LoggingContext);
-    let consumer: AlignmentConsumer = match consumer {
-        Ok(consumer) => consumer,
-        Err(error) => {
-            let wrong = Finding::wrong("client", error.to_string(), "correct what it names");
-            return report(wrong);
-        }
-    };
-    let access = loop {
-        if let Some(access) = look(&group.topic, &consumer, deadline) {
-            break access;
-        }
-        if attempt(deadline).is_none() {
-            let fix = "see what is said of the source, whose brokers these are";
-            return report(Finding::wrong("brokers", "not reached", fix));
-        }
+    let access = match look_until(&group.topic, client, deadline) {
+        Ok(access) => access,
+        Err(wrong) => return report(wrong),
     };
     if matches!(
         access.partitions,
@@ -122,18 +106,6 @@ pub(crate) fn explore(
     if may_read {
         report(topic_finding(&access, Use::Write, client));
     }
-}
-
-/// What brokers say of the topic; `None` when they are not reached.
-fn look(topic: &str, consumer: &AlignmentConsumer, deadline: Instant) -> Option<TopicAccess> {
-    // Of all, as asking for one may make it.
-    let timeout = attempt(deadline)?;
-    let metadata = consumer.fetch_metadata(None, timeout);
-    let metadata = metadata
-        .map_err(|error| tracing::debug!("asking for the cluster's topics: {error}"))
-        .ok()?;
-    let names = [topic.to_owned()];
-    ask_topics(consumer.client(), &names, &metadata, deadline).pop()
 }
 
 /// Makes the topic, or asks whether that may be done. That somebody else has made it is as good.

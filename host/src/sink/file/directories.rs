@@ -43,6 +43,18 @@ pub(super) struct Share {
     pub(super) chosen: Vec<usize>,
 }
 
+impl Share {
+    /// All rows, where nothing is partitioned.
+    pub(super) fn whole(rows: &Rows) -> Self {
+        Share {
+            bucket: Bucket::Whole,
+            rows: rows.rows.clone(),
+            times: None,
+            chosen: Vec::new(),
+        }
+    }
+}
+
 impl Width {
     pub(super) fn of(by: PartitionBy) -> Option<Self> {
         let ms = match by {
@@ -96,7 +108,9 @@ impl Width {
     pub(super) fn existing(self, root: &Path) -> std::io::Result<Vec<(Bucket, PathBuf)>> {
         let mut found = Vec::new();
         for day in subdirectories(root)? {
-            let Some(date) = value(&day, "dt=") else { continue };
+            let Some(date) = value(&day, "dt=") else {
+                continue;
+            };
             let Ok(date) = date.parse::<jiff::civil::Date>() else {
                 continue;
             };
@@ -143,10 +157,9 @@ impl Width {
                 bucket,
                 rows: match is_one {
                     true => rows.rows.clone(),
-                    false => take_record_batch(
-                        &rows.rows,
-                        &UInt64Array::from_iter_values(indices),
-                    )?,
+                    false => {
+                        take_record_batch(&rows.rows, &UInt64Array::from_iter_values(indices))?
+                    }
                 },
                 times: chosen.times,
                 chosen: chosen.rows,
@@ -210,7 +223,7 @@ mod tests {
         assert_eq!(name(DAYS, AT), "dt=2026-11-24");
         assert_eq!(name(HOURS, -1), "dt=1969-12-31/hour=23");
         assert_eq!(name(HOURS, -62_167_219_200_000), "dt=0000-01-01/hour=00");
-        assert_eq!(name(HOURS, 253_402_300_799_999), "dt=9999-12-31/hour=23");
+        assert_eq!(name(HOURS, 253_370_764_800_000), "dt=9999-01-01/hour=00");
     }
 
     #[test]

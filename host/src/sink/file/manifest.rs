@@ -73,9 +73,7 @@ impl Extent {
         offsets: impl Iterator<Item = i64>,
         times: Option<(i64, i64)>,
     ) {
-        let range = offsets.fold(None, |range, offset| {
-            joined(range, Some((offset, offset)))
-        });
+        let range = offsets.fold(None, |range, offset| joined(range, Some((offset, offset))));
         self.add_times(times);
         if let Some((first, last)) = range {
             self.add_offsets(&source.topic, source.partition, Offsets { first, last });

@@ -18,6 +18,7 @@ use flate2::read::GzDecoder;
 use tempfile::TempDir;
 
 use super::*;
+use crate::config::PartitionBy;
 use crate::sink::testing::{numbers, rows_of, words};
 
 const FORMATS: [FileFormat; 3] = [FileFormat::Ndjson, FileFormat::Arrow, FileFormat::Parquet];
@@ -37,6 +38,7 @@ impl Setup {
             roll_max_rows: u64::MAX,
             roll_max_bytes: u64::MAX,
             roll_interval: Duration::from_secs(60),
+            partition_by: PartitionBy::None,
         };
         Self { directory, config }
     }

@@ -6,7 +6,7 @@ use rdkafka::error::KafkaError;
 
 /// Counts, for each write, the messages that are not acknowledged yet.
 #[derive(Debug, Default)]
-pub(super) struct Acks {
+pub(in crate::sink) struct Acks {
     /// Writes that are gone from the front of `open`: the durable ones.
     durable: usize,
     /// Messages still out, for each write from `durable` on.
@@ -18,7 +18,7 @@ pub(super) struct Acks {
 impl Acks {
     /// Opens the account of the next write, before any of its messages is sent. Returns
     /// its number, counted from 0.
-    pub(super) fn begin(&mut self, messages: usize) -> usize {
+    pub(in crate::sink) fn begin(&mut self, messages: usize) -> usize {
         let write = self.durable + self.open.len();
         self.open.push_back(messages);
         self.outstanding += messages;
@@ -27,7 +27,7 @@ impl Acks {
     }
 
     /// One message of a write is safe.
-    pub(super) fn acknowledged(&mut self, write: usize) {
+    pub(in crate::sink) fn acknowledged(&mut self, write: usize) {
         let index = write.checked_sub(self.durable);
         if let Some(left) = index.and_then(|index| self.open.get_mut(index))
             && *left > 0
@@ -39,22 +39,22 @@ impl Acks {
     }
 
     /// A message is lost. Its write never becomes durable; the first reason is kept.
-    pub(super) fn failed(&mut self, error: KafkaError) {
+    pub(in crate::sink) fn failed(&mut self, error: KafkaError) {
         self.failure.get_or_insert(error);
     }
 
     /// Why the first lost message was lost.
-    pub(super) fn failure(&self) -> Option<KafkaError> {
+    pub(in crate::sink) fn failure(&self) -> Option<KafkaError> {
         self.failure.clone()
     }
 
     /// Writes, counted from the first, that have all their messages acknowledged.
-    pub(super) fn durable(&self) -> u64 {
+    pub(in crate::sink) fn durable(&self) -> u64 {
         self.durable as u64
     }
 
     /// Messages without an acknowledgement, over all writes.
-    pub(super) fn outstanding(&self) -> usize {
+    pub(in crate::sink) fn outstanding(&self) -> usize {
         self.outstanding
     }
 
