@@ -10,24 +10,21 @@
 //! way. A pipeline ends when the source stops and drops its channels: the workers then
 //! run dry, the sink makes durable what it has, and the source commits that.
 
+mod aligning;
 mod delivery;
 mod stamping;
 mod worker;
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
-use std::time::Instant;
 
 use crossbeam_channel::{Sender, bounded};
 
 use self::delivery::Delivery;
 use self::stamping::Stamping;
 use crate::batch::{MessageBatch, TopicPartition};
-use crate::config::{AlignmentMode, PipelineConfig, RateLimit, Tolerance, WatermarkConfig};
-use crate::event_time::{Alignment, EventTime, Settings};
-use crate::kafka::{
-    AlignmentError, LatestStatistics, Links, Renewal, SourceError, alignment, run_source,
-};
+use crate::config::{PipelineConfig, RateLimit, Tolerance};
+use crate::kafka::{AlignmentError, LatestStatistics, Links, Renewal, SourceError, run_source};
 use crate::metrics::{Figures, PluginFigures};
 use crate::plugin::{ConsumerInterceptor, Deserializer, Limits, OpenError, Plugin};
 use crate::progress::Progress;
@@ -161,6 +158,8 @@ pub(crate) enum SinkItem {
         rows: Vec<Rows>,
         /// Of the keys, values and headers of those messages.
         bytes: usize,
+        /// What a plug-in has said: no row of the partition below this comes after the batch.
+        watermark: Option<i64>,
         /// The messages as they were read, where some may be put aside.
         messages: Option<MessageBatch>,
     },
@@ -258,7 +257,7 @@ pub fn start(config: &PipelineConfig, parts: Parts) -> Result<Running, PipelineE
         others.push(("worker", spawn("weir-worker", move || worker.run())));
     }
     drop(rows_in);
-    let event_time = config.watermark.as_ref().map(event_time);
+    let event_time = config.watermark.as_ref().map(aligning::event_time);
     let stamping = config.watermark.as_ref().zip(event_time.clone());
     let stamping = stamping.map(|(watermark, event_time)| {
         progress.follow(event_time.clone());
@@ -298,25 +297,15 @@ pub fn start(config: &PipelineConfig, parts: Parts) -> Result<Running, PipelineE
     let source_config = config.source.clone();
     let (source_runs, source_ended) = bounded(0);
     let (renew_member, member_renewals) = crossbeam_channel::unbounded();
-    if let Some(watermark) = &config.watermark
-        && let Some(event_time) = links.event_time.clone()
-        && let (Some(drift), Some(group)) = (watermark.alignment, watermark.group.clone())
-    {
-        event_time.see_group(alignment::unknown(&group));
-        let (name, client) = (config.name.clone(), config.source.client.clone());
-        let (stop, failure) = (stop.clone(), failure.clone());
-        let links = alignment::Links {
-            event_time,
-            stop: stop.clone(),
-            source: source_ended,
-            renewals: member_renewals,
-        };
-        let take_part = move || {
-            if let Err(error) = alignment::run(&group, drift.max_drift, &name, &client, links) {
-                failure.report(error.into(), &stop);
-            }
-        };
-        others.push(("alignment", spawn("weir-alignment", take_part)));
+    let member = aligning::Links {
+        event_time: links.event_time.clone(),
+        source: source_ended,
+        renewals: member_renewals,
+        stop: stop.clone(),
+        failure: failure.clone(),
+    };
+    if let Some(member) = aligning::start(config, member) {
+        others.push(("alignment", member));
     }
     let source = spawn("weir-source", move || {
         let outcome = run_source(&source_config, links);
@@ -342,19 +331,6 @@ pub fn start(config: &PipelineConfig, parts: Parts) -> Result<Running, PipelineE
         source,
         others,
     })
-}
-
-fn event_time(config: &WatermarkConfig) -> EventTime {
-    let settings = Settings {
-        max_out_of_orderness: config.max_out_of_orderness,
-        idle_timeout: config.idle_timeout,
-    };
-    // In the other modes nobody waits.
-    let alignment = config
-        .alignment
-        .filter(|alignment| alignment.mode == AlignmentMode::Pause)
-        .map(|alignment| Alignment::new(alignment.max_drift));
-    EventTime::new(settings, alignment, config.max_future, Instant::now())
 }
 
 fn open(

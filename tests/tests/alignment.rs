@@ -370,7 +370,7 @@ fn each_missing_acl_is_named() {
         });
     };
     allow(Operation::Read, Resource::Topic("guarded"));
-    allow(Operation::Read, Resource::Group("guarded"));
+    allow(Operation::Read, Resource::Group("weir-guarded"));
     let yaml = yaml(
         kafka.kafka(),
         &registry,

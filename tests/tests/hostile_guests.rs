@@ -159,6 +159,52 @@ fn a_message_that_loops_for_ever_takes_seconds_not_minutes() {
     );
 }
 
+/// Event time that the plug-in gives, and what it may not say of it.
+#[test]
+fn a_plug_in_gives_event_times_and_watermarks() {
+    // 2023-11-14T22:13:20Z, and seconds after that.
+    let at = |second: i64| 1_700_000_000_000 + second * 1_000;
+    let messages = [
+        format!("at {}", at(10)),
+        format!("at {}", at(20)),
+        // In batches of two: the watermark is at 20 now.
+        format!("at {}", at(19)),
+        "7".to_owned(),
+        format!("watermark {}", at(60)),
+        "8".to_owned(),
+        format!("at {}", at(59)),
+        // Year 2286: nobody believes it.
+        "watermark 9999999999999".to_owned(),
+        // Of more messages than there are.
+        "marks 3".to_owned(),
+        format!("at {}", at(61)),
+    ];
+    let run = Run::of(&messages);
+    let watermark = "watermark: { event.time: plugin, max.out.of.orderness.ms: 0 }\n";
+    let finished = run.finish(2, watermark).with_code(0);
+    assert_eq!(finished.rows().len(), 9, "{}", finished.stderr);
+    let summary = finished.summary();
+    assert!(
+        summary.contains("watermark 2023-11-14T22:14:21.000Z"),
+        "{summary}"
+    );
+    assert!(summary.contains(", 1 bad records"), "{summary}");
+    // 19 and 59 are late; rows of the numbers and of the watermarks have no event time.
+    assert!(
+        summary.ends_with(", 2 late, 4 without event time"),
+        "{summary}"
+    );
+    let told = reason(&finished, 8);
+    assert!(told.contains("3 event times for 1 messages"), "{told}");
+    let future = finished.lines_with("a plug-in gave a watermark that is further in the future");
+    assert_eq!(future.len(), 1, "{}", finished.stderr);
+
+    let opened = "deserializer.value.options: { watermark: true }\n";
+    let opened = Run::of(&messages).finish(2, opened);
+    let told = "weir:connector/event-time.watermark was called outside of `decode`";
+    assert!(opened.stderr.contains(told), "{}", opened.stderr);
+}
+
 #[test]
 fn answers_that_lie_are_not_believed() {
     let lies = [
@@ -396,7 +442,7 @@ fn files_that_are_no_plug_ins_are_refused_with_what_is_missing() {
                 (instance $i)
                 (export "weir:connector/deserializer@0.1.0" (instance $i)))"#),
             "asks for wasi:cli/environment@0.2.0, wasi:filesystem/preopens@0.2.0, which weir does not provide: a \
-             plug-in may import weir:connector/schemas, log and metrics, and there are no grants for anything else \
+             plug-in may import weir:connector/schemas, log, metrics and event-time, and there are no grants for anything else \
              yet"
             .into(),
         ),

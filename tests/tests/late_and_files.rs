@@ -7,12 +7,14 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
-use weir_tests::kafka::{Acl, Listener, Mechanism, Operation, Options, Resource, SecureKafka, User};
+use weir_tests::kafka::{
+    Acl, Listener, Mechanism, Operation, Options, Resource, SecureKafka, User,
+};
 use weir_tests::mock::Mock;
 use weir_tests::records::{Reader, Record, produce};
 use weir_tests::registry::Registry;
 use weir_tests::weir::Project;
-use weir_tests::{Broker, available, groups, on_both_brokers, orders};
+use weir_tests::{Broker, available, groups, guest, on_both_brokers, orders};
 
 /// 2023-11-14T22:00:00Z, in ms.
 const HOUR_START: i64 = 1_699_999_200_000;
@@ -159,7 +161,10 @@ fn offsets_wait_for_the_side_topic() {
     let (registry, id) = orders::registry();
     kafka.kafka().create_topic("held", 1);
     kafka.kafka().create_topic("held-aside", 1);
-    produce(brokers, &at("held", id, &[(0, 0), (0, 30), (0, 31), (0, 1), (0, 32)]));
+    produce(
+        brokers,
+        &at("held", id, &[(0, 0), (0, 30), (0, 31), (0, 1), (0, 32)]),
+    );
     let bob = kafka.sasl_client(Listener::SaslPlaintext, Mechanism::ScramSha512, User::BOB);
     let allow = |operation, resource| {
         let user = User::BOB.name;
@@ -187,11 +192,16 @@ fn offsets_wait_for_the_side_topic() {
     let words = |line: &str| line.split_whitespace().collect::<Vec<_>>().join(" ");
     let told = check.stdout.lines().map(words);
     let told: Vec<String> = told.filter(|line| line.contains("held-aside")).collect();
-    assert!(told[0].contains("failed topic held-aside Write is not allowed"), "{told:?}");
+    assert!(
+        told[0].contains("failed topic held-aside Write is not allowed"),
+        "{told:?}"
+    );
 
     let refused = project.run(&yaml).finish().with_code(1);
     assert!(
-        refused.stderr.contains("watermark.side.topic: producing to topic held-aside"),
+        refused
+            .stderr
+            .contains("watermark.side.topic: producing to topic held-aside"),
         "{}",
         refused.stderr
     );
@@ -217,9 +227,7 @@ fn data_files(directory: &Path) -> Vec<String> {
     };
     let names = entries.map(|entry| entry.expect("an entry").file_name());
     let names = names.map(|name| name.into_string().expect("a text"));
-    let mut names: Vec<String> = names
-        .filter(|name| !name.starts_with(['_', '.']))
-        .collect();
+    let mut names: Vec<String> = names.filter(|name| !name.starts_with(['_', '.'])).collect();
     names.sort();
     names
 }
@@ -246,9 +254,9 @@ fn listed_ids(directory: &Path) -> Vec<i64> {
     for file in files {
         let name = file["name"].as_str().expect("a text");
         let text = fs::read_to_string(directory.join(name)).expect("the file is there");
-        let rows = text.lines().map(|line| -> Value {
-            serde_json::from_str(line).expect("each line is JSON")
-        });
+        let rows = text
+            .lines()
+            .map(|line| -> Value { serde_json::from_str(line).expect("each line is JSON") });
         let before = ids.len();
         ids.extend(rows.map(|row| orders::id(&row)));
         assert_eq!(file["rows"], ids.len() - before);
@@ -288,7 +296,10 @@ fn files_by_the_hour_are_finished_as_the_watermark_passes(broker: &dyn Broker) {
         let late = files.iter().filter(|name| name.contains("-late."));
         assert_eq!(late.count(), 1, "{format}: {files:?}");
         let offsets = &manifest(&hour(&root, 0))["extent"]["offsets"]["hours"]["0"];
-        assert_eq!((&offsets["first"], &offsets["last"]), (&0.into(), &5.into()));
+        assert_eq!(
+            (&offsets["first"], &offsets["last"]),
+            (&0.into(), &5.into())
+        );
         if format == "ndjson" {
             assert_eq!(listed_ids(&hour(&root, 0)), [0, 1, 5]);
         }
@@ -309,10 +320,16 @@ fn kills_lose_nothing_and_no_directory_is_finished_too_soon(broker: &dyn Broker)
     let project = Project::new();
     let yaml = pipeline(broker, &registry, "killed", FILES);
     let yaml = yaml
-        .replace("batch.max.rows: 2", "batch.max.rows: 20\n  rate.limit.messages: 300\n  commit.interval.ms: 50")
+        .replace(
+            "batch.max.rows: 2",
+            "batch.max.rows: 20\n  rate.limit.messages: 300\n  commit.interval.ms: 50",
+        )
         // Without a group, whose members are waited for after they were killed.
         .replace("topics: [killed]", "partitions: { killed: [0, 1] }")
-        .replace("max.out.of.orderness.ms: 0", "max.out.of.orderness.ms: 1800000, alignment.max.drift.ms: 600000");
+        .replace(
+            "max.out.of.orderness.ms: 0",
+            "max.out.of.orderness.ms: 1800000, alignment.max.drift.ms: 600000",
+        );
     let yaml = format!("{yaml}  roll.interval.ms: 100\n");
     let root = project.path().join("out");
     let hours = ROWS / PER_HOUR;
@@ -353,8 +370,10 @@ fn kills_lose_nothing_and_no_directory_is_finished_too_soon(broker: &dyn Broker)
     let twice = copies.values().filter(|copies| **copies > 1).count();
     let done = (0..hours).filter(|n| is_done(&hour(&root, *n))).count();
     println!("{kills} kills, {done} hours of {hours} finished, {twice} rows twice");
-    // The last half hour is within the bound.
-    assert_eq!(i64::try_from(done).expect("few"), hours - 1);
+    // The last half hour is within the bound. A run that was killed when all was committed leaves
+    // the one before to somebody who reads more.
+    let done = i64::try_from(done).expect("few");
+    assert!((hours - 2..hours).contains(&done), "{done}");
 }
 
 fn has_all(directory: &Path, ids: std::ops::Range<i64>) {
@@ -385,4 +404,100 @@ fn a_directory_is_finished_while_nothing_comes() {
     assert_eq!(listed_ids(&directory), [0]);
     run.terminate();
     let _ = run.finish().with_code(0);
+}
+
+/// Event times and watermarks of an interceptor: of messages that are dropped for carrying nothing
+/// else, also.
+#[test]
+fn an_interceptor_gives_event_times_and_watermarks() {
+    let mock = Mock::start();
+    let (registry, id) = orders::registry();
+    mock.create_topic("marked", 1);
+    let at = |minute: i64| (HOUR_START + minute * MINUTE).to_string();
+    let mut records = at_minutes_in_headers(id, &[10, 20, 5, 40, 39]);
+    // Between the last two: nothing below 40 comes any more, and then 39 does.
+    let mark = Record::new("marked")
+        .partition(0)
+        .header("watermark", at(40));
+    records.insert(4, mark);
+    produce(mock.brokers(), &records);
+    let project = Project::new();
+    guest::build("tests/guests/marking", &project.path().join("marking.wasm"));
+    let yaml = pipeline(
+        &mock,
+        &registry,
+        "marked",
+        "interceptors: [./marking.wasm]
+watermark:
+  event.time: plugin
+  max.out.of.orderness.ms: 600000
+  late.records: column
+",
+    );
+    let run = project.run(&yaml.replace("batch.max.rows: 2", "batch.max.rows: 1"));
+    let run = run.finish().with_code(0);
+    let late: Vec<(i64, bool)> = run
+        .rows()
+        .iter()
+        .map(|row| {
+            (
+                orders::id(row),
+                row["late"].as_bool().expect("it is marked"),
+            )
+        })
+        .collect();
+    // 5 is late for 20 less the bound, and 39 only for the watermark that was given.
+    assert_eq!(
+        late,
+        [(0, false), (1, false), (2, true), (3, false), (4, true)]
+    );
+    let summary = run.summary();
+    assert!(
+        summary.contains("watermark 2023-11-14T22:40:00.000Z"),
+        "{summary}"
+    );
+}
+
+fn at_minutes_in_headers(id: u32, minutes: &[i64]) -> Vec<Record> {
+    let count = i64::try_from(minutes.len()).expect("few");
+    let records = orders::records("marked", id, 0..count).into_iter();
+    let at = |minute: &i64| (HOUR_START + minute * MINUTE).to_string();
+    records
+        .zip(minutes)
+        .map(|(record, minute)| record.partition(0).header("at", at(minute)))
+        .collect()
+}
+
+/// What the Kafka sink says with each message holds for it and for all that come after it.
+#[test]
+fn a_header_of_produced_messages_has_the_watermark() {
+    let mock = Mock::start();
+    let (registry, id) = orders::registry();
+    mock.create_topic("to-header", 1);
+    mock.create_topic("with-header", 1);
+    let minutes = [0, 10, 5, 20, 30, 12];
+    let minutes: Vec<(i32, i64)> = minutes.iter().map(|minute| (0, *minute)).collect();
+    produce(mock.brokers(), &at("to-header", id, &minutes));
+    let sink = "watermark: { max.out.of.orderness.ms: 300000 }
+sink.kafka: { topic: with-header, watermark.header: watermark }
+";
+    let yaml = pipeline(&mock, &registry, "to-header", sink);
+    let _ = Project::new().run(&yaml).finish().with_code(0);
+    let out = Reader::new(mock.brokers(), "with-header").to_end();
+    let told: Vec<Option<i64>> = out
+        .iter()
+        .map(|record| {
+            let found = record.headers.iter().find(|(name, _)| name == "watermark");
+            found.map(|(_, value)| {
+                let value = value.as_deref().expect("not null");
+                let ms: i64 = std::str::from_utf8(value)
+                    .expect("a text")
+                    .parse()
+                    .expect("ms");
+                (ms - HOUR_START) / MINUTE
+            })
+        })
+        .collect();
+    // In batches of two, each with what held before it; 12 is late.
+    assert_eq!(told, [None, None, Some(5), Some(5), Some(15), Some(15)]);
 }

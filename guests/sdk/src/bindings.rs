@@ -40,6 +40,7 @@ pub mod consumer_interceptor {
             "weir:connector/schemas@0.1.0": crate::bindings::deserializer::weir::connector::schemas,
             "weir:connector/log@0.1.0": crate::bindings::deserializer::weir::connector::log,
             "weir:connector/metrics@0.1.0": crate::bindings::deserializer::weir::connector::metrics,
+            "weir:connector/event-time@0.1.0": crate::bindings::deserializer::weir::connector::event_time,
         },
         generate_all,
     });

@@ -71,6 +71,7 @@ pub mod batch;
 pub mod columns;
 pub mod confluent;
 mod deserializer;
+pub mod event_time;
 mod interceptor;
 pub mod log;
 pub mod metrics;

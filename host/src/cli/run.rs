@@ -128,6 +128,9 @@ fn draw(bar: &ProgressBar, progress: &Progress, elapsed: Duration) {
         if let Some(holder) = show::holder(&view) {
             message.push_str(&format!(", {holder}"));
         }
+        if let Some(group) = show::group(&view) {
+            message.push_str(&format!(", {group}"));
+        }
     }
     bar.set_message(message);
     bar.tick();

@@ -106,6 +106,22 @@ pub(super) fn instant(epoch_ms: i64) -> String {
     }
 }
 
+/// Who is behind all others of the alignment group, where that is somebody else.
+pub(super) fn group(view: &EventTimeView) -> Option<String> {
+    let group = view.group.as_ref()?;
+    if !group.known {
+        return Some(format!("group {}: reading what it has said", group.id));
+    }
+    let (floor, holder) = (group.floor?, group.holder.as_ref()?);
+    let ahead = view.watermark?.saturating_sub(floor);
+    let ahead = Duration::from_millis(u64::try_from(ahead).ok().filter(|ms| *ms > 0)?);
+    Some(format!(
+        "group {}: {} ahead of {holder}",
+        group.id,
+        rough(ahead)
+    ))
+}
+
 /// What holds the watermark back, and how far it is behind the partition that is ahead of all
 /// others.
 pub(super) fn holder(view: &EventTimeView) -> Option<String> {

@@ -279,6 +279,12 @@ fn read(reader: &mut Reader<'_>, path: &Path) -> Option<PipelineConfig> {
         let message = "this pipeline reads that topic itself";
         reader.contradiction(&keys::watermark::SIDE_TOPIC, message);
     }
+    if let (SinkConfig::Kafka(kafka), None) = (&sink, &watermark)
+        && kafka.watermark_header.is_some()
+    {
+        let message = "needs event time, which `enable.watermark.tracking: false` turns off";
+        reader.contradiction(&keys::kafka_sink::WATERMARK_HEADER, message);
+    }
     if let (SinkConfig::File(files), None) = (&sink, &watermark)
         && files.partition_by != PartitionBy::None
     {

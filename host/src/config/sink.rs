@@ -55,6 +55,8 @@ pub struct KafkaSinkConfig {
     pub headers: bool,
     /// Where timestamps come from.
     pub timestamp: MessageTimestamp,
+    /// The header for the watermark.
+    pub watermark_header: Option<String>,
     /// How rows become the values of messages.
     pub serializer: Serializer,
     /// What librdkafka is told.
@@ -363,6 +365,9 @@ fn kafka(
         key: message_key(reader),
         headers: reader.choice(&kafka_sink::HEADERS) != Some(FromInput::None),
         timestamp: timestamp(reader),
+        watermark_header: reader
+            .text(&kafka_sink::WATERMARK_HEADER)
+            .map(|given| given.value),
         serializer,
         client,
     }

@@ -407,3 +407,24 @@ fn event_time_is_not_tracked_where_it_is_switched_off() {
     let text = format!("{FIRST_FILE}watermark.enable.watermark.tracking: false\n");
     assert_eq!(parse(&text).unwrap().watermark, None);
 }
+
+#[test]
+fn sinks_that_go_by_event_time_need_it() {
+    for (sink, key) in [
+        (
+            "file: { path: out, format: parquet, partition.by: event-time-day }",
+            "sink.file.partition.by",
+        ),
+        (
+            "kafka: { topic: out, watermark.header: w }",
+            "sink.kafka.watermark.header",
+        ),
+    ] {
+        let text = format!("{FIRST_FILE}sink: {{ {sink} }}\n");
+        parse(&text).unwrap();
+        let text = format!("{text}watermark.enable.watermark.tracking: false\n");
+        let errors = parse(&text).unwrap_err().to_string();
+        let expected = format!("{key}: needs event time, which");
+        assert!(errors.contains(&expected), "{errors}");
+    }
+}

@@ -60,6 +60,8 @@ pub struct AlignmentGroup {
 pub enum EventTimeFrom {
     /// The record's timestamp.
     Timestamp,
+    /// What plug-ins say of each message.
+    Plugin,
     /// A column, or a field inside of one.
     Column {
         /// Where it is.
@@ -152,11 +154,19 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Option<WatermarkConfig> {
 fn event_time(reader: &mut Reader<'_>) -> EventTimeFrom {
     let given = reader.text(&keys::EVENT_TIME);
     let unit = reader.choice(&keys::UNIT).unwrap_or(ColumnUnit::Millis);
-    let Some(given) = given.filter(|given| given.value != "timestamp") else {
+    let without_unit = match given.as_ref().map(|given| &*given.value) {
+        None | Some("timestamp") => Some(("timestamp", EventTimeFrom::Timestamp)),
+        Some("plugin") => Some(("plugin", EventTimeFrom::Plugin)),
+        Some(_) => None,
+    };
+    if let Some((name, from)) = without_unit {
         if reader.given(&keys::UNIT).is_some() {
-            let message = "has no effect with `event.time: timestamp`, whose unit is known";
+            let message = format!("has no effect with `event.time: {name}`, whose unit is known");
             reader.contradiction(&keys::UNIT, message);
         }
+        return from;
+    }
+    let Some(given) = given else {
         return EventTimeFrom::Timestamp;
     };
     let path = given.value.strip_prefix("$.").unwrap_or(&given.value);

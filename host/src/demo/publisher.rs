@@ -13,6 +13,9 @@ use crate::stop::Stop;
 
 /// How long the last messages may take.
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(30);
+/// How much longer the slow partition takes than the others, and how long it does at least.
+const SLOWER: f64 = 1.5;
+const SLOW_LEAST: Duration = Duration::from_secs(1);
 /// One request to brokers that are not ours.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -65,8 +68,12 @@ fn create_topic(admin: &Admin, topic: &str, partitions: i32) -> Result<(), Kafka
     Ok(())
 }
 
+/// When a message is due, and that message.
+type Due<'m> = (Duration, &'m DemoMessage);
+
 /// Publishes all messages to a topic, `per_second` of them each second, or as fast as
-/// possible for 0. Returns early when asked to stop.
+/// possible for 0. The last partition is slower than the others, so that these have to wait for
+/// it. Returns early when asked to stop.
 ///
 /// # Errors
 /// librdkafka's own.
@@ -84,12 +91,9 @@ pub fn publish(
         .set("enable.idempotence", "true")
         .create()?;
     let started = Instant::now();
-    for (count, message) in messages.iter().enumerate() {
-        if per_second > 0 {
-            let due = Duration::from_secs_f64(count as f64 / f64::from(per_second));
-            while started.elapsed() < due && !stop.is_requested() {
-                producer.poll(Duration::from_millis(5).min(due.saturating_sub(started.elapsed())));
-            }
+    for (due, message) in schedule(messages, partitions, per_second) {
+        while started.elapsed() < due && !stop.is_requested() {
+            producer.poll(Duration::from_millis(5).min(due.saturating_sub(started.elapsed())));
         }
         if stop.is_requested() {
             break;
@@ -97,6 +101,28 @@ pub fn publish(
         send(&producer, topic, partitions, message)?;
     }
     producer.flush(FLUSH_TIMEOUT)
+}
+
+/// In the order in which they are due.
+fn schedule(messages: &[DemoMessage], partitions: i32, per_second: u32) -> Vec<Due<'_>> {
+    let is_slow = |message: &DemoMessage| partition(message, partitions) == partitions - 1;
+    let share = |count: usize| count as f64 / messages.len().max(1) as f64;
+    let all = match per_second {
+        0 => Duration::ZERO,
+        rate => Duration::from_secs_f64(messages.len() as f64 / f64::from(rate)),
+    };
+    let slow = all.mul_f64(SLOWER).max(SLOW_LEAST);
+    let due = |(count, message)| {
+        let whole = if is_slow(message) { slow } else { all };
+        (whole.mul_f64(share(count)), message)
+    };
+    let mut due: Vec<Due<'_>> = messages.iter().enumerate().map(due).collect();
+    due.sort_by_key(|(due, _)| *due);
+    due
+}
+
+fn partition(message: &DemoMessage, partitions: i32) -> i32 {
+    message.lane.rem_euclid(partitions)
 }
 
 fn send(
@@ -109,7 +135,7 @@ fn send(
         .key(&message.key)
         .payload(&message.value)
         .timestamp(message.timestamp_ms)
-        .partition(message.lane.rem_euclid(partitions));
+        .partition(partition(message, partitions));
     loop {
         match producer.send(record) {
             Ok(()) => return Ok(()),
@@ -118,6 +144,38 @@ fn send(
                 record = back;
             }
             Err((error, _)) => return Err(error),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::demo::{PARTITIONS, dataset};
+
+    #[test]
+    fn one_partition_is_slower_and_keeps_its_order() {
+        let messages = dataset::messages().unwrap();
+        for (rate, last, slow_last) in [(0, 0, 1_000), (250, 6_824, 10_236)] {
+            let all = schedule(&messages, PARTITIONS, rate);
+            assert_eq!(all.len(), messages.len());
+            for number in 0..PARTITIONS {
+                let of = all
+                    .iter()
+                    .filter(|(_, m)| partition(m, PARTITIONS) == number);
+                let times: Vec<i64> = of.clone().map(|(_, m)| m.timestamp_ms).collect();
+                assert!(times.is_sorted(), "{number}");
+                let due = of.map(|(due, _)| due.as_millis()).max().unwrap();
+                let expected = if number == PARTITIONS - 1 {
+                    slow_last
+                } else {
+                    last
+                };
+                assert!(
+                    due <= expected && due * 10 >= expected * 8,
+                    "{number}: {due}"
+                );
+            }
         }
     }
 }

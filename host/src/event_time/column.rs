@@ -51,6 +51,8 @@ pub fn event_times(from: &EventTimeFrom, rows: &Rows) -> Result<Times, ColumnErr
             RowOrigins::Identity => Arc::clone(&rows.messages.timestamps),
             RowOrigins::Messages(_) => Arc::new(rows.timestamps().collect()),
         })),
+        // Plug-ins say it of messages, beside the rows.
+        EventTimeFrom::Plugin => Ok(Times::new(vec![Times::NONE; rows.len()])),
         EventTimeFrom::Column { path, unit } => {
             let (_, column) = path.find(&rows.rows).ok_or_else(|| ColumnError::Missing {
                 path: path.clone(),

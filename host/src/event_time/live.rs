@@ -258,9 +258,14 @@ impl EventTime {
         Bounds::new(inner.tracker.combined(), excess, Some(future))
     }
 
-    /// A batch is handled. Returns the combined watermark after it, and how far its partition is
+    /// A batch is handled; `given` is a watermark of a plug-in's. Returns the combined watermark after it, and how far its partition is
     /// ahead of the others, in ms.
-    pub(crate) fn observe(&self, assignment: u64, scan: &Scan) -> (Option<i64>, i64) {
+    pub(crate) fn observe(
+        &self,
+        assignment: u64,
+        scan: &Scan,
+        given: Option<i64>,
+    ) -> (Option<i64>, i64) {
         let mut inner = self.inner();
         let now = inner.clock.now();
         let Inner {
@@ -276,7 +281,7 @@ impl EventTime {
         let before = tracker.partition(part.id).and_then(|time| time.watermark);
         let observation = Observation {
             max: scan.max,
-            watermark: None,
+            watermark: given,
         };
         let combined = tracker.observe(part.id, now, &observation);
         let after = tracker.partition(part.id).and_then(|time| time.watermark);

@@ -14,6 +14,7 @@
 
 mod edges;
 mod column;
+mod marks;
 mod scan;
 mod clock;
 mod tracker;
@@ -33,5 +34,6 @@ pub use column::{ColumnError, event_times};
 pub use group::{Membership, NoReport, Pace, Report, Standing};
 pub(crate) use live::Gate;
 pub use live::{EventTime, EventTimeView, GroupView};
+pub(crate) use marks::Marks;
 pub use scan::{Bounds, Scan, Times, Verdict};
 pub use tracker::{Observation, PartitionId, PartitionTime, Settings, State, Tracker};

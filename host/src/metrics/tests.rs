@@ -123,7 +123,7 @@ fn event_time_by_partition_and_what_holds_it_back() {
             max,
             ..Scan::default()
         };
-        event_time.observe(assignment, &scan);
+        event_time.observe(assignment, &scan, None);
     }
     figures.progress.late.add(3);
     figures.progress.follow(event_time);

@@ -98,13 +98,14 @@ impl Delivery {
                     delivered,
                     rows,
                     bytes,
+                    watermark,
                     messages,
                 }) => {
                     self.wait_for_permit(rows.iter().map(Rows::len).sum(), bytes)?;
                     let stamped = match &mut self.stamping {
                         Some(stamping) => {
                             let clock = jiff::Timestamp::now().as_millisecond();
-                            stamping.stamp(&delivered, rows, Instant::now(), clock)?
+                            stamping.stamp(&delivered, rows, watermark, Instant::now(), clock)?
                         }
                         None => Stamped {
                             rows,

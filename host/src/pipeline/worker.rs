@@ -9,7 +9,7 @@ use crossbeam_channel::{Receiver, Sender};
 use super::{Failure, PipelineError, SinkItem};
 use crate::batch::{MessageBatch, TopicPartition};
 use crate::config::EventTimeFrom;
-use crate::event_time::{Times, event_times};
+use crate::event_time::{Marks, Times, event_times};
 use crate::kafka::{Delivered, SourceItem, SourcedBatch};
 use crate::metrics::PluginFigures;
 use crate::plugin::{BatchStop, ConsumerInterceptor, Deserializer, MessageError};
@@ -51,6 +51,7 @@ pub(super) struct Stages {
 struct Handled {
     rows: Vec<Rows>,
     errors: Vec<MessageError>,
+    marks: Marks,
     dropped: usize,
     tombstones: usize,
     skipped: usize,
@@ -86,7 +87,7 @@ impl Worker {
         let Some(mut handled) = self.stages.run(batch, &self.retrying)? else {
             return Ok(None);
         };
-        self.read_event_times(&mut handled.rows)?;
+        self.read_event_times(&mut handled.rows, &handled.marks)?;
         let progress = &self.retrying.progress;
         progress.add_plugin_time(handled.plugin_time);
         progress.errors.add(handled.errors.len());
@@ -113,6 +114,7 @@ impl Worker {
             delivered,
             rows: handled.rows,
             bytes: batch.payload_bytes(),
+            watermark: handled.marks.watermark,
             messages: self.keep_messages.then(|| batch.clone()),
         }))
     }
@@ -120,11 +122,15 @@ impl Worker {
 
 impl Worker {
     /// Rows without an event time go on without, where bad records do.
-    fn read_event_times(&mut self, rows: &mut [Rows]) -> Result<(), PipelineError> {
+    fn read_event_times(&mut self, rows: &mut [Rows], marks: &Marks) -> Result<(), PipelineError> {
         let Some(from) = &self.event_time else {
             return Ok(());
         };
         for rows in rows {
+            if *from == EventTimeFrom::Plugin {
+                rows.event_times = Some(marks.times_of(rows));
+                continue;
+            }
             let times = event_times(from, rows);
             if let Err(error) = &times {
                 if !self.tolerate {
@@ -231,6 +237,7 @@ impl Stages {
                 let kept: usize = intercepted.batches.iter().map(MessageBatch::len).sum();
                 handled.dropped += batch.len() - kept - intercepted.errors.len();
                 handled.errors.extend(intercepted.errors);
+                handled.marks.merge(intercepted.marks);
                 handled.plugin_time += intercepted.plugin_time;
                 passed.extend(intercepted.batches);
             }
@@ -250,6 +257,7 @@ impl Stages {
                 handled.rows.push(self.metadata.add(rows)?);
             }
             handled.errors.extend(decoded.errors);
+            handled.marks.merge(decoded.marks);
             handled.plugin_time += decoded.plugin_time;
         }
         handled.errors.sort_by_key(|error| error.offset);

@@ -28,9 +28,12 @@ pub(crate) mod consumer_interceptor {
             "weir:connector/schemas": super::deserializer::weir::connector::schemas,
             "weir:connector/log": super::deserializer::weir::connector::log,
             "weir:connector/metrics": super::deserializer::weir::connector::metrics,
+            "weir:connector/event-time": super::deserializer::weir::connector::event_time,
         },
     });
 }
 
 pub(crate) use consumer_interceptor::weir::connector::interception;
-pub(crate) use deserializer::weir::connector::{log, messages, metrics, rows, schemas, types};
+pub(crate) use deserializer::weir::connector::{
+    event_time, log, messages, metrics, rows, schemas, types,
+};

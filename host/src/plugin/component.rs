@@ -8,7 +8,7 @@ use super::messages;
 /// What describes itself as a package of weir's.
 const PACKAGE: &str = "weir:connector/";
 /// The interfaces that weir answers.
-const PROVIDED: [&str; 7] = [
+const PROVIDED: [&str; 8] = [
     messages::INTERFACE,
     "weir:connector/types@0.1.0",
     "weir:connector/rows@0.1.0",
@@ -16,6 +16,7 @@ const PROVIDED: [&str; 7] = [
     "weir:connector/schemas@0.1.0",
     "weir:connector/log@0.1.0",
     "weir:connector/metrics@0.1.0",
+    "weir:connector/event-time@0.1.0",
 ];
 
 /// What a plug-in is for: which world of `weir:connector` it implements.
@@ -163,7 +164,7 @@ pub(super) fn check_imports(imports: &[String]) -> Result<(), String> {
         return Ok(());
     }
     Err(format!(
-        "asks for {}, which weir does not provide: a plug-in may import weir:connector/schemas, log and metrics, \
+        "asks for {}, which weir does not provide: a plug-in may import weir:connector/schemas, log, metrics and event-time, \
          and there are no grants for anything else yet",
         printable(&refused.join(", "))
     ))

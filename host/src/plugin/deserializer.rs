@@ -20,6 +20,7 @@ use super::opened::{Answer, BatchStop, Kind, Opened};
 use super::origin::{self, Failed, Origins};
 use super::{MessageError, PluginMetrics, columns, messages};
 use crate::batch::MessageBatch;
+use crate::event_time::Marks;
 use crate::rows::Rows;
 use crate::schemas::SchemaSource;
 
@@ -36,6 +37,8 @@ pub struct Decoded {
     pub rows: Vec<Rows>,
     /// The messages that could not be decoded, in ascending order.
     pub errors: Vec<MessageError>,
+    /// What the plug-in says of event time.
+    pub(crate) marks: Marks,
     /// Time spent in the plug-in and in checking its answers.
     pub plugin_time: Duration,
 }
@@ -80,6 +83,7 @@ impl Deserializer {
         Ok(Decoded {
             rows: outcome.outputs.into_iter().flatten().collect(),
             errors: outcome.errors,
+            marks: outcome.marks,
             plugin_time: outcome.plugin_time,
         })
     }

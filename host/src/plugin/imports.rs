@@ -7,11 +7,12 @@ use std::time::{Duration, Instant};
 use wasmtime::component::{HasSelf, Linker};
 use wasmtime::{Engine, ResourceLimiter, Result};
 
-use super::bindings::{interception, log, metrics, rows, types};
+use super::bindings::{event_time, interception, log, metrics, rows, types};
 use super::engine::EPOCH_TICK;
 use super::prefetch::Prefetch;
 use super::{messages, schemas};
 use crate::batch::MessageBatch;
+use crate::event_time::Marks;
 use crate::schemas::SchemaSource;
 
 /// Bytes of a plug-in's log line that are kept.
@@ -39,6 +40,8 @@ pub(super) struct HostState {
     pub(super) deadline: Instant,
     /// Log lines that the current call may still write.
     pub(super) log_lines_left: u32,
+    /// What the plug-in has said of the event time of the batch.
+    pub(super) marks: Marks,
     /// The last error line of the current call: if it traps, this is why.
     pub(super) last_error: Option<String>,
 }
@@ -73,6 +76,7 @@ impl HostState {
             },
             deadline: Instant::now(),
             log_lines_left: 0,
+            marks: Marks::default(),
             last_error: None,
         }
     }
@@ -113,6 +117,7 @@ pub(super) fn linker(engine: &Engine) -> Result<Linker<HostState>> {
     messages::add_to_linker(&mut linker)?;
     log::add_to_linker::<_, HasSelf<HostState>>(&mut linker, |state| state)?;
     metrics::add_to_linker::<_, HasSelf<HostState>>(&mut linker, |state| state)?;
+    event_time::add_to_linker::<_, HasSelf<HostState>>(&mut linker, |state| state)?;
     // Interfaces of types alone, which components import for their names.
     types::add_to_linker::<_, HasSelf<HostState>>(&mut linker, |state| state)?;
     rows::add_to_linker::<_, HasSelf<HostState>>(&mut linker, |state| state)?;
@@ -230,6 +235,31 @@ fn is_metric_name(name: &str) -> bool {
     !name.is_empty()
         && name.len() <= METRIC_NAME_MAX
         && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
+}
+
+impl event_time::Host for HostState {
+    fn mark(&mut self, times: Vec<i64>) -> Result<()> {
+        let Some(batch) = &self.lent else {
+            return Err(without_a_batch("mark"));
+        };
+        // A plug-in that loses count would give rows the time of others.
+        let marked = self.marks.mark(&batch.offsets, &times);
+        marked.map_err(|what| wasmtime::format_err!("weir:connector/event-time: {what}"))
+    }
+
+    fn watermark(&mut self, time: i64) -> Result<()> {
+        if self.lent.is_none() {
+            return Err(without_a_batch("watermark"));
+        }
+        self.marks.give_watermark(time);
+        Ok(())
+    }
+}
+
+fn without_a_batch(function: &str) -> wasmtime::Error {
+    wasmtime::format_err!(
+        "weir:connector/event-time.{function} was called outside of `decode` and `on-consume`"
+    )
 }
 
 impl metrics::Host for HostState {

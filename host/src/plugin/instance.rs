@@ -8,6 +8,7 @@ use super::engine::Limits;
 use super::imports::{HostState, Rights, printable, ticks};
 use super::load::Plugin;
 use crate::batch::MessageBatch;
+use crate::event_time::Marks;
 
 /// Why a plug-in could not be opened.
 #[derive(Debug, thiserror::Error)]
@@ -96,6 +97,11 @@ impl<G> Instance<G> {
         let answer = call(&mut self.store, &self.guest);
         self.store.data_mut().lent = None;
         answer.map_err(|error| classify(&self.store, &error, timeout))
+    }
+
+    /// Takes what was said of event time since it was taken last.
+    pub(super) fn take_marks(&mut self) -> Marks {
+        std::mem::take(&mut self.store.data_mut().marks)
     }
 
     /// Whether it has grown so much that a new instance should take its place.

@@ -19,6 +19,7 @@ use super::opened::{Answer, BatchStop, Kind, Opened};
 use super::origin::{Failed, Origins};
 use super::{MessageError, PluginMetrics, messages};
 use crate::batch::{BinaryColumn, Headers, MessageBatch, NullableColumn};
+use crate::event_time::Marks;
 use crate::schemas::SchemaSource;
 
 /// An opened consumer interceptor. It belongs to one thread.
@@ -32,6 +33,8 @@ pub struct Intercepted {
     pub batches: Vec<MessageBatch>,
     /// The messages that could not be handled, in ascending order.
     pub errors: Vec<MessageError>,
+    /// What the plug-in says of event time.
+    pub(crate) marks: Marks,
     /// Time spent in the plug-in and in checking its answers.
     pub plugin_time: Duration,
 }
@@ -77,6 +80,7 @@ impl ConsumerInterceptor {
                 .filter(|b| !b.is_empty())
                 .collect(),
             errors: outcome.errors,
+            marks: outcome.marks,
             plugin_time: outcome.plugin_time,
         })
     }

@@ -15,6 +15,7 @@ use super::load::Plugin;
 use super::prefetch::Prefetch;
 use super::{MessageError, PluginMetrics};
 use crate::batch::MessageBatch;
+use crate::event_time::Marks;
 use crate::schemas::SchemaSource;
 
 /// A batch in which this many messages break the plug-in, and none passes, says that
@@ -63,6 +64,8 @@ pub(super) struct Outcome<T> {
     pub(super) outputs: Vec<T>,
     /// In ascending order.
     pub(super) errors: Vec<MessageError>,
+    /// What the plug-in says of event time.
+    pub(super) marks: Marks,
     /// Time spent in calls.
     pub(super) plugin_time: Duration,
 }
@@ -128,6 +131,7 @@ impl<K: Kind> Opened<K> {
         let mut outcome = Outcome {
             outputs: Vec::with_capacity(1),
             errors: Vec::new(),
+            marks: Marks::default(),
             plugin_time: Duration::ZERO,
         };
         if batch.is_empty() {
@@ -208,12 +212,14 @@ impl<K: Kind> Opened<K> {
             Ok(answer) => {
                 outcome.outputs.push(answer.output);
                 outcome.errors.extend(answer.errors);
+                outcome.marks.merge(instance.take_marks());
                 if answer.reusable && !instance.is_oversized() {
                     self.instance = Some(instance);
                 }
                 Ok(Ok(()))
             }
             Err(BatchError::Unavailable(reason)) => {
+                drop(instance.take_marks());
                 self.instance = Some(instance);
                 Ok(Err(BatchStop::Unavailable(super::imports::printable(
                     &reason,

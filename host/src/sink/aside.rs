@@ -135,7 +135,14 @@ impl SideTopic {
     /// How many writes, counted from the first, are durable now.
     pub(crate) fn durable(&mut self) -> Result<u64, SinkError> {
         self.take_renewals()?;
-        self.producer.get().poll(Duration::ZERO);
+        // One poll serves one event, which has the reports of one broker's answer.
+        loop {
+            let before = self.acks(|acks| acks.outstanding());
+            self.producer.get().poll(Duration::ZERO);
+            if self.acks(|acks| acks.outstanding()) == before {
+                break;
+            }
+        }
         self.check()?;
         Ok(self.acks(|acks| acks.durable()))
     }

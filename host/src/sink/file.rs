@@ -24,6 +24,7 @@
 
 mod arrow_ipc;
 mod directories;
+mod finishing;
 mod manifest;
 mod ndjson;
 mod output;
@@ -40,8 +41,9 @@ use arrow::error::ArrowError;
 use sha2::{Digest, Sha256};
 
 use self::directories::{Bucket, Share, Width};
-use self::manifest::{Entry, Extent};
-use self::output::{Output, io_error, sync_directory};
+use self::finishing::make;
+use self::manifest::Extent;
+use self::output::{Output, io_error};
 use super::{Sink, SinkError};
 use crate::config::{FileCompression, FileFormat, FileSinkConfig};
 use crate::rows::Rows;
@@ -128,59 +130,6 @@ impl FileSink {
         };
         sink.find_unfinished()?;
         Ok(sink)
-    }
-
-    /// Those that an earlier run has left.
-    fn find_unfinished(&mut self) -> Result<(), SinkError> {
-        let Some(width) = self.width else {
-            return Ok(());
-        };
-        let root = &self.config.path;
-        let existing = width
-            .existing(root)
-            .map_err(io_error("looking into", root))?;
-        for (bucket, directory) in existing {
-            if !manifest::is_complete(&directory)? {
-                self.unfinished.insert(bucket);
-            }
-        }
-        Ok(())
-    }
-
-    fn directory(&self, bucket: Bucket) -> PathBuf {
-        let below = self.width.and_then(|width| width.directory(bucket));
-        match below {
-            Some(below) => self.config.path.join(below),
-            None => self.config.path.clone(),
-        }
-    }
-
-    /// Whether a directory is complete, so that what comes for it is late.
-    fn is_finished(&mut self, width: Width, bucket: Bucket) -> Result<bool, SinkError> {
-        if !matches!(bucket, Bucket::Number(_)) || self.unfinished.contains(&bucket) {
-            return Ok(false);
-        }
-        if self.watermark.is_some_and(|w| width.is_past(bucket, w)) {
-            return Ok(true);
-        }
-        // By an earlier run, perhaps, of which some rows come once more.
-        let finished = manifest::is_complete(&self.directory(bucket))?;
-        if !finished {
-            self.unfinished.insert(bucket);
-        }
-        Ok(finished)
-    }
-
-    /// Completes all that a directory has, and marks it.
-    fn finish(&mut self, bucket: Bucket, watermark: i64) -> Result<(), SinkError> {
-        self.complete_those(|file| file.place.bucket == bucket)?;
-        let directory = self.directory(bucket);
-        // What a crash has left unnamed is no file, and comes again.
-        if manifest::has_files(&directory)? {
-            manifest::complete(&directory, watermark)?;
-        }
-        self.unfinished.remove(&bucket);
-        Ok(())
     }
 
     fn put(&mut self, place: Place, share: &Share, rows: &Rows) -> Result<(), SinkError> {
@@ -278,27 +227,10 @@ impl FileSink {
             .finish()
             .map_err(|error| failed("completing", &file.path, error))?;
         output.publish(&file.path)?;
-        if self.width.is_none() {
-            return Ok(());
+        match self.width {
+            Some(_) => self.list(file.place, &file.path, file.rows, file.extent),
+            None => Ok(()),
         }
-        // After the file has its name: whoever reads the manifest finds what it lists.
-        let bytes = fs::metadata(&file.path).map_err(io_error("looking at", &file.path))?;
-        let entry = Entry {
-            name: file_name(&file.path),
-            rows: file.rows,
-            bytes: bytes.len(),
-            late: file.place.late,
-            extent: file.extent,
-        };
-        let directory = self.directory(file.place.bucket);
-        manifest::add(&directory, entry)?;
-        // One that was passed before anything came for it.
-        if let (true, Some(watermark)) = (file.place.late, self.watermark)
-            && !manifest::is_complete(&directory)?
-        {
-            manifest::complete(&directory, watermark)?;
-        }
-        Ok(())
     }
 
     fn complete_those(&mut self, done: impl Fn(&OpenFile) -> bool) -> Result<(), SinkError> {
@@ -354,41 +286,12 @@ impl Sink for FileSink {
     }
 
     fn advance(&mut self, watermark: i64) -> Result<(), SinkError> {
-        self.watermark = self.watermark.max(Some(watermark));
-        let Some(width) = self.width else {
-            return Ok(());
-        };
-        while let Some(bucket) = self.unfinished.first().copied()
-            && width.is_past(bucket, watermark)
-        {
-            self.finish(bucket, watermark)?;
-        }
-        Ok(())
+        self.reach(watermark)
     }
 
     fn flush(&mut self) -> Result<(), SinkError> {
         self.complete_those(|_| true)
     }
-}
-
-/// Makes a directory below `root`, and brings its name to disk.
-fn make(directory: &Path, root: &Path) -> Result<(), SinkError> {
-    if directory.is_dir() {
-        return Ok(());
-    }
-    fs::create_dir_all(directory).map_err(io_error("making", directory))?;
-    for parent in directory.ancestors().skip(1) {
-        sync_directory(parent).map_err(io_error("syncing", parent))?;
-        if parent == root {
-            break;
-        }
-    }
-    Ok(())
-}
-
-fn file_name(path: &Path) -> String {
-    let name = path.file_name().unwrap_or_default();
-    name.to_string_lossy().into_owned()
 }
 
 fn visible(prefix: &str) -> String {

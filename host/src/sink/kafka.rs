@@ -47,6 +47,8 @@ pub struct KafkaSink {
     producer: NativeProducer<Context>,
     config: KafkaSinkConfig,
     json: JsonRows,
+    /// How far event time had come before what is written next, as text.
+    watermark: Option<String>,
 }
 
 impl KafkaSink {
@@ -68,6 +70,7 @@ impl KafkaSink {
             producer: NativeProducer::new(producer),
             config: config.clone(),
             json,
+            watermark: None,
         })
     }
 
@@ -164,6 +167,8 @@ impl Sink for KafkaSink {
         let parts = Parts::of(&self.config, rows)?;
         let write = self.producer.get().context().begin(rows.len());
         let fallback = self.config.topic.clone();
+        let watermark = self.config.watermark_header.clone();
+        let watermark = watermark.zip(self.watermark.clone());
         let mut headers = Vec::new();
         for (row, value) in json.rows().enumerate() {
             let message = rows.message(row);
@@ -174,6 +179,9 @@ impl Sink for KafkaSink {
                 // That one is about the value that was read.
                 let passed_on = all.each(message);
                 headers.extend(passed_on.filter(|(name, _)| *name != VALUE_SCHEMA_HEADER));
+            }
+            if let Some((name, watermark)) = &watermark {
+                headers.push((name.as_bytes(), Some(watermark.as_bytes())));
             }
             let outgoing = Outgoing {
                 topic: parts.topic(rows, row, fallback.as_deref())?,
@@ -202,6 +210,11 @@ impl Sink for KafkaSink {
     fn durable(&mut self, _now: Instant) -> Result<u64, SinkError> {
         self.collect()?;
         Ok(self.acks(|acks| acks.durable()))
+    }
+
+    fn advance(&mut self, watermark: i64) -> Result<(), SinkError> {
+        self.watermark = Some(watermark.to_string());
+        Ok(())
     }
 
     fn renew(&mut self, renewal: &Renewal) -> Result<(), SinkError> {

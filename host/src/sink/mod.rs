@@ -11,7 +11,7 @@ pub mod kafka;
 pub mod stdout;
 
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 
 use std::time::Instant;
 

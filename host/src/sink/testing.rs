@@ -9,7 +9,7 @@ use crate::batch::{BatchBuilder, Capacity, TimestampType, TopicPartition};
 use crate::rows::{RowOrigins, Rows};
 
 /// One column, `n`.
-pub(super) fn numbers(range: Range<i64>) -> RecordBatch {
+pub(crate) fn numbers(range: Range<i64>) -> RecordBatch {
     let column: ArrayRef = Arc::new(Int64Array::from_iter_values(range));
     RecordBatch::try_from_iter([("n", column)]).unwrap()
 }
@@ -22,7 +22,7 @@ pub(super) fn words(words: &[&str]) -> RecordBatch {
 
 /// Rows of partition 3 of `orders`, from offset 100 on, with timestamps from 1,000 ms on. The
 /// messages have no keys and no headers.
-pub(super) fn rows_of(rows: RecordBatch) -> Rows {
+pub(crate) fn rows_of(rows: RecordBatch) -> Rows {
     let messages = vec![Message::default(); rows.num_rows()];
     rows_from(rows, &messages)
 }

@@ -202,6 +202,12 @@ impl<'a> View<'a> {
         if let Some(watermark) = progress.event_time().and_then(EventTime::watermark) {
             text.push_str(&format!(", watermark {}", show::instant(watermark)));
         }
+        if let Some(holder) = progress
+            .event_time()
+            .and_then(|event_time| show::holder(&event_time.view()))
+        {
+            text.push_str(&format!(", {holder}"));
+        }
         if progress.late.get() > 0 {
             text.push_str(&format!(", {} late", HumanCount(progress.late.get())));
         }

@@ -49,6 +49,14 @@ pub(in crate::config) static TIMESTAMP_FIELD: Key = Key::text(
      ms since 1970; null for the time of producing.",
 );
 
+pub(in crate::config) static WATERMARK_HEADER: Key = Key::text(
+    "sink.kafka.watermark.header",
+    "The name of a header that each message gets, such as `watermark`: how far event time had come \
+     before it, in ms since the epoch, as decimal digits. Neither this message nor any that is \
+     produced after it has an event time below that, unless it is late. Messages before the first \
+     watermark have none.",
+);
+
 pub(in crate::config) static BOOTSTRAP_SERVERS: Key = Key::list(
     "sink.kafka.bootstrap.servers",
     "Brokers of the cluster to write to, as host:port. Without it, rows go to the cluster of the \
@@ -236,6 +244,7 @@ pub(in crate::config) static ALL: &[&Key] = &[
     &HEADERS,
     &TIMESTAMP,
     &TIMESTAMP_FIELD,
+    &WATERMARK_HEADER,
     &BOOTSTRAP_SERVERS,
     &ACKS,
     &IDEMPOTENCE,

@@ -14,9 +14,10 @@ pub(in crate::config) static ENABLED: Key = Key::boolean(
 
 pub(in crate::config) static EVENT_TIME: Key = Key::text(
     "watermark.event.time",
-    "What a row's event time is: `timestamp`, the record's own, or the path of a column, such as \
-     `order.created_at`: a timestamp, a date, an integer (see `event.time.unit`) or an RFC 3339 \
-     text. A column named `timestamp` is `$.timestamp`.",
+    "What a row's event time is: `timestamp`, the record's own; `plugin`, what a plug-in says of \
+     the message; or the path of a column, such as `order.created_at`: a timestamp, a date, an \
+     integer (see `event.time.unit`) or an RFC 3339 text. A column named `timestamp` is \
+     `$.timestamp`.",
 )
 .or("timestamp");
 

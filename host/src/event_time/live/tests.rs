@@ -39,7 +39,7 @@ fn come(live: &EventTime, assignment: u64, time: i64) -> (Option<i64>, i64) {
         max: Some(time),
         ..Scan::default()
     };
-    live.observe(assignment, &scan)
+    live.observe(assignment, &scan, None)
 }
 
 #[test]

@@ -10,12 +10,16 @@
 //! flood         10,000 lines in the log, one of them long, and a row with n = null
 //! fail          an error of the whole batch
 //! lie ABOUT     an answer that breaks the contract
+//! at TIME       a row with n = null, and an event time, in ms since the epoch
+//! watermark T   a row with n = null, and a watermark
+//! marks MANY    event times of more messages than there are
 //! ```
 
 mod lies;
 
 use weir_guest::{
-    Batch, BatchError, Column, Decoded, Description, Deserializer, Part, Table, log, rows,
+    Batch, BatchError, Column, Decoded, Description, Deserializer, Part, Table, event_time, log,
+    rows,
 };
 
 /// Bytes of a `grow`.
@@ -42,6 +46,9 @@ impl Deserializer for Misbehaving {
         if options.contains("panic") {
             panic!("opened to panic");
         }
+        if options.contains("watermark") {
+            event_time::watermark(0);
+        }
         let columns = vec![Column::int64("n").nullable(), Column::int64("batch")];
         Ok(Self {
             table: Table::new(0, columns),
@@ -55,9 +62,11 @@ impl Deserializer for Misbehaving {
         let payloads = batch.payloads();
         let mut lie = None;
         let mut failure = None;
+        let mut times = Vec::new();
         let decoded = self.table.decode(&payloads, |payload, row| {
             let text = std::str::from_utf8(payload)?;
             let mut n = None;
+            let mut time = event_time::NONE;
             match text {
                 "trap" => trap(),
                 "panic" => panic!("told to panic"),
@@ -66,14 +75,21 @@ impl Deserializer for Misbehaving {
                 "grow" => grow(),
                 "flood" => flood(),
                 "fail" => failure = Some("told to fail\nby a message"),
-                _ => match text.strip_prefix("lie ") {
-                    Some(about) => lie = Some(about.to_owned()),
-                    None => n = Some(text.parse::<i64>()?),
+                _ => match text.split_once(' ') {
+                    Some(("lie", about)) => lie = Some(about.to_owned()),
+                    Some(("at", at)) => time = at.parse()?,
+                    Some(("watermark", at)) => event_time::watermark(at.parse()?),
+                    Some(("marks", many)) => event_time::mark(&vec![0; many.parse()?]),
+                    _ => n = Some(text.parse::<i64>()?),
                 },
             }
+            times.push(time);
             row.push(n)?;
             row.push(batches)
         });
+        if times.iter().any(|time| *time != event_time::NONE) {
+            event_time::mark(&times);
+        }
         if let Some(failure) = failure {
             return Err(BatchError::Failed(failure.into()));
         }
