@@ -161,7 +161,7 @@ pub(crate) enum SinkItem {
         /// What a plug-in has said: no row of the partition below this comes after the batch.
         watermark: Option<i64>,
         /// The messages as they were read, where some may be put aside.
-        messages: Option<MessageBatch>,
+        messages: Option<Box<MessageBatch>>,
     },
     /// Make durable what there is.
     Flush,

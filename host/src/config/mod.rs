@@ -272,13 +272,7 @@ fn read(reader: &mut Reader<'_>, path: &Path) -> Option<PipelineConfig> {
     );
     let limits = plugin::read_limits(reader);
     let watermark = watermark::read(reader);
-    let side_topic = watermark.as_ref().and_then(|w| w.side_topic.as_deref());
-    if let Some(side_topic) = side_topic
-        && source.topics.contains(side_topic)
-    {
-        let message = "this pipeline reads that topic itself";
-        reader.contradiction(&keys::watermark::SIDE_TOPIC, message);
-    }
+    check_topics(reader, &source, watermark.as_ref());
     if let (SinkConfig::Kafka(kafka), None) = (&sink, &watermark)
         && kafka.watermark_header.is_some()
     {
@@ -317,6 +311,26 @@ fn read(reader: &mut Reader<'_>, path: &Path) -> Option<PipelineConfig> {
         ),
         metrics_listen: metrics_listen(reader),
     })
+}
+
+/// A pipeline that read what it writes of event time would never end.
+fn check_topics(
+    reader: &mut Reader<'_>,
+    source: &SourceConfig,
+    watermark: Option<&WatermarkConfig>,
+) {
+    let Some(watermark) = watermark else { return };
+    let group = watermark.group.as_ref().map(|group| &group.topic);
+    for (key, topic) in [
+        (&keys::watermark::SIDE_TOPIC, watermark.side_topic.as_ref()),
+        (&keys::watermark::GROUP_TOPIC, group),
+    ] {
+        if let Some(topic) = topic.filter(|topic| source.topics.contains(topic)) {
+            let message =
+                format!("the source reads `{topic}`: name another, or leave it out of the source");
+            reader.contradiction(key, message);
+        }
+    }
 }
 
 fn metrics_listen(reader: &mut Reader<'_>) -> Option<String> {

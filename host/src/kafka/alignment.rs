@@ -117,7 +117,7 @@ pub(crate) fn run(
     };
     let name = format!("{pipeline}-{:016x}", random());
     let clients = Clients::new(group, client)?;
-    let outcome = match topic::prepare(&group.topic, client, &clients.consumer, &links) {
+    let outcome = match topic::prepare(&group.topic, client, &clients, &links) {
         Ok(false) => Ok(()),
         Ok(true) => Member {
             group,

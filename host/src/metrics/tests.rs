@@ -4,7 +4,7 @@ use prometheus_client::encoding::text;
 
 use super::*;
 use crate::batch::TopicPartition;
-use crate::event_time::{EventTime, Scan, Settings};
+use crate::event_time::{EventTime, GroupView, Scan, Settings};
 use crate::kafka::{BrokerStatistics, PartitionStatistics, Statistics, TopicStatistics};
 use crate::progress::PartitionProgress;
 
@@ -126,11 +126,19 @@ fn event_time_by_partition_and_what_holds_it_back() {
         event_time.observe(assignment, &scan, None);
     }
     figures.progress.late.add(3);
+    event_time.see_group(GroupView {
+        known: true,
+        members: 2,
+        floor: Some(6_500),
+        ..GroupView::default()
+    });
     figures.progress.follow(event_time);
     let lines = exported(figures);
     for expected in [
         "weir_late_rows_total{pipeline=\"p\\\"1\"} 3",
         "weir_watermark_seconds{pipeline=\"p\\\"1\"} 7.25",
+        "weir_alignment_group_members{pipeline=\"p\\\"1\"} 2",
+        "weir_alignment_group_watermark_seconds{pipeline=\"p\\\"1\"} 6.5",
         "weir_partition_drift_seconds{pipeline=\"p\\\"1\",topic=\"t\",partition=\"0\"} 2.25",
         "weir_partition_holds_watermark{pipeline=\"p\\\"1\",topic=\"t\",partition=\"1\"} 1",
         "weir_partition_holds_watermark{pipeline=\"p\\\"1\",topic=\"t\",partition=\"0\"} 0",

@@ -115,7 +115,7 @@ impl Worker {
             rows: handled.rows,
             bytes: batch.payload_bytes(),
             watermark: handled.marks.watermark,
-            messages: self.keep_messages.then(|| batch.clone()),
+            messages: self.keep_messages.then(|| Box::new(batch.clone())),
         }))
     }
 }

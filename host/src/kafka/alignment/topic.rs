@@ -3,10 +3,9 @@
 use std::time::{Duration, Instant};
 
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
-use rdkafka::consumer::BaseConsumer;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 
-use super::{AlignmentError, Links, not_allowed};
+use super::{AlignmentError, Clients, Links, not_allowed};
 use crate::config::{AlignmentGroup, ClientProperties};
 use crate::kafka::{
     Finding, LoggingContext, Outcome, Use, acl, client_config, look, look_until, topic_finding,
@@ -28,8 +27,6 @@ const CONFIGS: [&[(&str, &str)]; 2] = [
     &[("cleanup.policy", "compact")],
 ];
 
-type AlignmentConsumer = BaseConsumer<LoggingContext>;
-
 /// Returns when the topic is there and may be used; false when the pipeline ends before that.
 ///
 /// # Errors
@@ -37,13 +34,14 @@ type AlignmentConsumer = BaseConsumer<LoggingContext>;
 pub(super) fn prepare(
     topic: &str,
     client: &ClientProperties,
-    consumer: &AlignmentConsumer,
+    clients: &Clients,
     links: &Links,
 ) -> Result<bool, AlignmentError> {
     let mut was_made = false;
     while !links.is_over() {
-        let Some(access) = look(topic, consumer, Instant::now() + REQUEST) else {
-            // The source says why, and goes on trying as well.
+        let Some(access) = look(topic, &clients.consumer, Instant::now() + REQUEST) else {
+            // The source says why, and goes on trying as well. Who never polls gets no tokens.
+            while clients.queue.poll(Duration::ZERO).is_some() {}
             std::thread::sleep(AGAIN);
             continue;
         };
