@@ -123,7 +123,7 @@ fn the_fast_one_keeps_to_the_slow_one_and_is_freed_when_it_dies(broker: &dyn Bro
     }
     let read = slow.row_count() - started.1;
     let allowed = RATE * usize::try_from(started.0.elapsed().as_millis()).expect("short") / 1_000;
-    println!("at most {most} ahead; the slow one has read {read} of the {allowed} that it may");
+    eprintln!("at most {most} ahead; the slow one has read {read} of the {allowed} that it may");
     assert!(read * 10 >= allowed * 8, "{read} of {allowed}");
     let (ahead, behind) = (fast.row_count(), slow.row_count());
     assert!(
@@ -140,7 +140,7 @@ fn the_fast_one_keeps_to_the_slow_one_and_is_freed_when_it_dies(broker: &dyn Bro
     }
     let _ = fast.wait_for_rows(ROWS);
     let freed = killed.elapsed();
-    println!("through {freed:?} after the other was killed");
+    eprintln!("through {freed:?} after the other was killed");
     assert!(freed < TIMEOUT + Duration::from_secs(4), "{freed:?}");
     let fast = fast.finish().with_code(0);
     let told = fast.lines_with("has said nothing for 2s, and is not waited for any more");
@@ -307,13 +307,13 @@ fn a_topic_that_is_not_there_and_cannot_be_made_is_an_error_with_the_command() {
     let project = Project::new();
     let run = project.run(&yaml(&mock, &registry, "none", &in_group("none"), ""));
     let run = run.finish().with_code(1);
-    let error = format!("there is no topic none-alignment, and it cannot be made: ",);
+    let error = "there is no topic none-alignment, and it cannot be made: ";
     let command = format!(
         "Make it: kafka-topics --bootstrap-server {} --create --topic none-alignment --partitions 1 \
          --config cleanup.policy=compact",
         mock.brokers()
     );
-    assert!(run.stderr.contains(&error), "{}", run.stderr);
+    assert!(run.stderr.contains(error), "{}", run.stderr);
     assert!(run.stderr.contains(&command), "{}", run.stderr);
     assert_eq!(run.rows().len(), 0);
 }

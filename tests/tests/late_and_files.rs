@@ -369,7 +369,7 @@ fn kills_lose_nothing_and_no_directory_is_finished_too_soon(broker: &dyn Broker)
     assert!(lost.is_empty(), "{lost:?}");
     let twice = copies.values().filter(|copies| **copies > 1).count();
     let done = (0..hours).filter(|n| is_done(&hour(&root, *n))).count();
-    println!("{kills} kills, {done} hours of {hours} finished, {twice} rows twice");
+    eprintln!("{kills} kills, {done} hours of {hours} finished, {twice} rows twice");
     // The last half hour is within the bound. A run that was killed when all was committed leaves
     // the one before to somebody who reads more.
     let done = i64::try_from(done).expect("few");
