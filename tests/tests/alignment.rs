@@ -1,6 +1,6 @@
 //! Alignment groups: pipelines in several processes that wait for each other, over a topic.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -12,6 +12,7 @@ use weir::plugin::{Limits, Plugin, PluginEngine};
 use weir::rows::Rows;
 use weir::schemas::{Registered, Schema, SchemaError, SchemaSource, SchemaType};
 use weir::sink::{Sink, SinkError};
+use weir_tests::certificates::Identity;
 use weir_tests::kafka::{Acl, Kafka, Listener, Mechanism, Operation, Options, Resource};
 use weir_tests::kafka::{SecureKafka, User};
 use weir_tests::mock::Mock;
@@ -434,4 +435,90 @@ fn each_missing_acl_is_named() {
     let both = outcome();
     assert!(both.0.contains("Write is allowed"), "{both:?}");
     assert_eq!(both.1, Some(0), "{}", both.2);
+}
+
+/// The clients of the group and of the side topic take new certificates, as the source does: only
+/// the user of the new ones is let in after the change.
+#[test]
+fn new_certificates_are_taken_by_members_and_for_the_side_topic() {
+    let options = Options::default().listener(Listener::MutualTls).acls();
+    let Some(kafka) = available(SecureKafka::start(options)) else {
+        return;
+    };
+    let brokers = kafka.kafka().brokers();
+    let (registry, id) = orders::registry();
+    for topic in ["turning", "turning-alignment", "turning-aside"] {
+        kafka.kafka().create_topic(topic, 1);
+    }
+    let acls = |user| {
+        [
+            (Operation::Read, Resource::Topic("turning")),
+            (Operation::Read, Resource::Group("weir-turning")),
+            (Operation::Read, Resource::Topic("turning-alignment")),
+            (Operation::Write, Resource::Topic("turning-alignment")),
+            (Operation::Write, Resource::Topic("turning-aside")),
+        ]
+        .map(|(operation, resource)| Acl {
+            user,
+            operation,
+            resource,
+        })
+    };
+    for acl in acls("carol").iter().chain(&acls("dave")) {
+        kafka.allow(acl);
+    }
+    let project = Project::new();
+    let [carol, dave] = ["carol", "dave"].map(|user| kafka.certificates().client(user));
+    let show = |identity: &Identity| {
+        let folder = project.path();
+        std::fs::copy(identity.certificate(), folder.join("client.pem")).expect("it is copied");
+        std::fs::copy(identity.key(), folder.join("client.key")).expect("it is copied");
+    };
+    show(&carol);
+    let client = kafka
+        .tls_client(Listener::MutualTls, User::ALICE)
+        .set("ssl.certificate.location", "client.pem")
+        .set("ssl.key.location", "client.key");
+    let group = in_group("turning");
+    let yaml = yaml(kafka.kafka(), &registry, "turning", &group, "");
+    // Rows are held against the watermark before their batch.
+    let yaml = yaml.replace("batch.max.rows: 20", "batch.max.rows: 1");
+    let servers = format!("  bootstrap.servers: {brokers}\n");
+    let yaml = yaml.replace(&servers, &client.yaml()).replace(
+        "  max.out.of.orderness.ms: 0\n",
+        "  max.out.of.orderness.ms: 0\n  late.records: side-topic\n  side.topic: turning-aside\n",
+    );
+    let mut next = 0;
+    // One that is in time, and then one that is late.
+    let mut send = |seconds: [i64; 2]| {
+        for second in seconds {
+            let record = orders::records("turning", id, next..next + 1).remove(0);
+            next += 1;
+            let record = record.partition(0).timestamp(START + second * 1_000);
+            produce(brokers, &[record]);
+        }
+    };
+    let soon = Duration::from_secs(30);
+    let mut weir = project.run(&yaml).start();
+    send([100, 1]);
+    let aside = Reader::new(brokers, "turning-aside").at_least(1, soon);
+    assert_eq!(aside.len(), 1, "{}", weir.stderr());
+
+    show(&dave);
+    weir.wait_for_stderr("the source takes new ssl.certificate.location, ssl.key.location");
+    std::thread::sleep(Duration::from_millis(500));
+    for acl in acls("carol") {
+        kafka.disallow(&acl);
+    }
+    let said = Reader::new(brokers, "turning-alignment").to_end().len();
+    send([200, 2]);
+    let aside = Reader::new(brokers, "turning-aside").at_least(2, soon);
+    assert_eq!(aside.len(), 2, "{}", weir.stderr());
+    let reports = Reader::new(brokers, "turning-alignment").at_least(said + 2, soon);
+    assert!(reports.len() >= said + 2, "{}", weir.stderr());
+    let members: HashSet<_> = reports.iter().map(|record| record.key.clone()).collect();
+    assert_eq!(members.len(), 1, "it is the same member");
+    weir.terminate();
+    let finished = weir.finish().with_code(0);
+    assert_eq!(finished.rows().len(), 2, "{}", finished.stderr);
 }
