@@ -227,7 +227,7 @@ pub(super) const CONNECTION: ConnectionKeys = ConnectionKeys {
 };
 
 pub(super) fn read(reader: &mut Reader<'_>, pipeline: &str) -> SourceConfig {
-    servers(reader, &keys::BOOTSTRAP_SERVERS);
+    let servers = servers(reader, &keys::BOOTSTRAP_SERVERS);
     let topics = topics(reader);
     let start = start(reader, &topics);
     let stop = stop(reader, &topics);
@@ -239,7 +239,7 @@ pub(super) fn read(reader: &mut Reader<'_>, pipeline: &str) -> SourceConfig {
     let keys = own.into_iter().chain(consumer::ALL.iter().copied());
     let keys = keys.chain(connection::source::ALL.iter().copied());
     let mut client = client::read(reader, keys, &keys::LIBRDKAFKA);
-    security::read(reader, &CONNECTION, &mut client);
+    security::read(reader, &CONNECTION, &mut client, &servers);
     check_group(reader, &mut client);
     check_fetch_wait(reader, &client);
     // librdkafka refuses a fetch that is smaller than the messages which it would send.

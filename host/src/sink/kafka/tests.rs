@@ -381,11 +381,14 @@ fn a_new_client_takes_over_all_that_the_old_one_had() {
     // So that there is something on its way each time.
     let config = config(&cluster, &[("linger.ms", "50")]);
     let mut sink = KafkaSink::new(&config).unwrap();
+    let (new, renewals) = crossbeam_channel::unbounded();
+    sink.renew_from(renewals);
     for n in 0..40 {
         sink.write(&rows_of(numbers(n..n + 1))).unwrap();
         if n % 10 == 9 {
             let client = config.client.clone();
-            sink.renew(&Renewal::Client(client)).unwrap();
+            new.send(Renewal::Client(client)).unwrap();
+            sink.take_renewals().unwrap();
             let written = u64::try_from(n + 1).unwrap();
             assert_eq!(sink.durable(Instant::now()).unwrap(), written);
         }
@@ -401,8 +404,11 @@ fn a_client_that_cannot_be_made_leaves_the_old_one() {
     let mut client = config.client.clone();
     client.set_by_weir("security.protocol", "ssl");
     client.set_by_weir("ssl.ca.location", "/nowhere/ca.pem");
-    sink.renew(&Renewal::Client(client)).unwrap();
+    let (new, renewals) = crossbeam_channel::unbounded();
+    sink.renew_from(renewals);
+    new.send(Renewal::Client(client)).unwrap();
     sink.write(&rows_of(numbers(0..3))).unwrap();
+    sink.durable(Instant::now()).unwrap();
     sink.flush().unwrap();
     assert_each_once(&cluster, 3);
 }
