@@ -289,3 +289,62 @@ fn an_offset_that_is_lost_is_named() {
     // The other one stands all the same.
     assert_eq!(line(&finished, "lost-in[1] -"), "lost-in[1] - 0 - 0");
 }
+
+/// What a run says of an ACL that it lacks, soon: the same as `check --connect`.
+fn run_without(name: &str, yaml: &str) -> String {
+    let finished = Project::new().run(yaml).finish().with_code(1);
+    assert!(finished.took < SOON, "{name}: {:?}", finished.took);
+    let errors = finished.lines_with("error: ");
+    assert_eq!(errors.len(), 1, "{name}: {}", finished.stderr);
+    errors[0].to_owned()
+}
+
+#[test]
+fn a_run_names_the_acl_that_it_lacks() {
+    let Some(kafka) = kafka() else { return };
+    let admin = kafka.kafka();
+    let (registry, id) = orders::registry();
+    admin.create_topic("lacks-in", 1);
+    admin.create_topic("lacks-out", 1);
+    produce(admin.brokers(), &orders::records("lacks-in", id, 0..3));
+    let brokers = kafka.brokers_of(Listener::SaslPlaintext);
+    let acl = |operation: &str, resource: &str| {
+        format!(
+            "kafka-acls --bootstrap-server {brokers} --add --allow-principal User:bob --operation \
+             {operation} {resource}"
+        )
+    };
+    let allow = |operation, resource| {
+        kafka.allow(&Acl {
+            user: User::BOB.name,
+            operation,
+            resource,
+        });
+    };
+    let yaml = pipeline(
+        "lacks",
+        &bob(kafka),
+        &registry.url(),
+        "",
+        &to_topic("lacks"),
+    );
+    allow(Operation::Read, Resource::Group("lacks"));
+    let error = run_without("topic", &yaml);
+    assert!(error.contains(&acl("Read", "--topic lacks-in")), "{error}");
+
+    allow(Operation::Read, Resource::Topic("lacks-in"));
+    let error = run_without("sink", &yaml);
+    assert!(
+        error.contains(&acl("Write", "--topic lacks-out")),
+        "{error}"
+    );
+
+    let others = yaml.replace("group.id: lacks", "group.id: not-lacks");
+    let error = run_without("group", &others);
+    assert!(error.contains(&acl("Read", "--group not-lacks")), "{error}");
+
+    // With partitions of its own, the group is asked for nothing but its offsets.
+    let named = others.replace("topics: [lacks-in]", "partitions: { lacks-in: [0] }");
+    let error = run_without("offsets", &named);
+    assert!(error.contains(&acl("Read", "--group not-lacks")), "{error}");
+}
