@@ -69,7 +69,8 @@ impl KafkaSink {
     /// ever: then what is left is taken back, in order. What was on its way may be there already,
     /// and then comes twice.
     fn left(&mut self) -> Result<Vec<TakenBack>, SinkError> {
-        while self.acks(Acks::outstanding) > 0 {
+        // What librdkafka has: a write may have more that it has not got yet.
+        while self.producer.get().in_flight_count() > 0 {
             self.producer.get().poll(PAUSE);
             if let Some(source) = self.acks(Acks::failure) {
                 return Err(self.failed("delivering what the old client has", source));
@@ -90,16 +91,11 @@ impl KafkaSink {
         };
         with_taken(&mut |taken| *taken = Some(Vec::new()));
         producer.purge(PurgeConfig::default().queue().inflight());
-        loop {
+        while producer.in_flight_count() > 0 {
             producer.poll(PAUSE);
-            if let Some(source) = self.acks(Acks::failure) {
-                return Err(self.failed("taking back what the old client has", source));
-            }
-            let mut count = 0;
-            with_taken(&mut |taken| count = taken.as_ref().map_or(0, Vec::len));
-            if count == self.acks(Acks::outstanding) {
-                break;
-            }
+        }
+        if let Some(source) = self.acks(Acks::failure) {
+            return Err(self.failed("taking back what the old client has", source));
         }
         let mut left = Vec::new();
         with_taken(&mut |taken| left = taken.take().unwrap_or_default());
