@@ -125,7 +125,8 @@ fn a_topic_of_nothing_but_deletes_goes_through(broker: &dyn Broker) {
     let written = Reader::new(broker.brokers(), "only-out").at_least(20, SOON);
     let mut keys: Vec<_> = written.iter().map(|record| record.key.clone()).collect();
     let mut expected: Vec<_> = all.iter().map(|record| record.key.clone()).collect();
-    (keys.sort(), expected.sort());
+    keys.sort();
+    expected.sort();
     assert_eq!(keys, expected);
     assert!(written.iter().all(|record| record.value.is_none()));
 }

@@ -117,7 +117,7 @@ impl ConsumerContext for LoggingContext {}
 /// One line of librdkafka's log, whose levels are those of syslog.
 pub(crate) fn log_line(level: i32, facility: &str, message: &str) {
     // These come as errors as well, to whoever can tell what they mean.
-    let is_told = matches!(facility, "FAIL" | "ERROR" | "OIDC")
+    let is_told = matches!(facility, "FAIL" | "ERROR" | "FATAL" | "OIDC")
         || facility == "SSL" && message.contains("No matching issuer");
     let level = if is_told { 7 } else { level };
     match level {

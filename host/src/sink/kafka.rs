@@ -160,23 +160,20 @@ impl KafkaSink {
     /// What would allow what is refused.
     fn missing_acl(&self, code: RDKafkaErrorCode) -> Option<String> {
         let client = &self.config.client;
+        let one = self.config.topic_field.is_none();
+        let topic = self.config.topic.as_deref().filter(|_| one);
+        let write = acl(
+            client,
+            "Write",
+            &format!("--topic {}", topic.unwrap_or("TOPIC")),
+        );
         match code {
-            RDKafkaErrorCode::TopicAuthorizationFailed => {
-                let topic = self
-                    .config
-                    .topic
-                    .as_deref()
-                    .filter(|_| self.config.topic_field.is_none());
-                Some(acl(
-                    client,
-                    "Write",
-                    &format!("--topic {}", topic.unwrap_or("TOPIC")),
-                ))
-            }
-            // Brokers from 2.8 on take the right to write a topic for it (KIP-679).
-            RDKafkaErrorCode::ClusterAuthorizationFailed => {
-                Some(acl(client, "IdempotentWrite", "--cluster"))
-            }
+            RDKafkaErrorCode::TopicAuthorizationFailed => Some(write),
+            // To write a topic is enough for an idempotent producer's id (KIP-679).
+            RDKafkaErrorCode::ClusterAuthorizationFailed => Some(format!(
+                "{write}; for brokers before 2.8 also {}",
+                acl(client, "IdempotentWrite", "--cluster")
+            )),
             _ => None,
         }
     }
@@ -415,8 +412,11 @@ impl ClientContext for Context {
         if refused {
             // The first is told; the others say the same.
             let _ = self.refused.set((error, reason));
+        } else if code == Some(RDKafkaErrorCode::ClusterAuthorizationFailed) {
+            // Without an id, an idempotent producer is at its end.
+            acks().failed(error);
         } else if self.complained.swap(true, Ordering::Relaxed) {
-            tracing::debug!("{reason} ({error}); still trying");
+            tracing::debug!("{reason} ({error})");
         } else {
             tracing::warn!("{reason} ({error}); still trying");
         }
@@ -439,9 +439,13 @@ impl ProducerContext for Context {
                     .taken_back
                     .lock()
                     .unwrap_or_else(PoisonError::into_inner);
-                match (&mut *taken_back, TakenBack::of(error, message, write)) {
-                    (Some(all), Some(message)) => all.push(message),
-                    _ => acks.failed(error.clone()),
+                let all = taken_back.as_mut();
+                let kept = all.and_then(|all| {
+                    all.push(TakenBack::of(error, message, write)?);
+                    Some(())
+                });
+                if kept.is_none() {
+                    acks.failed(error.clone());
                 }
             }
         }

@@ -429,13 +429,15 @@ fn renewed_in_a_write(is_turned_away: bool) {
     if is_turned_away {
         cluster.broker_down(1).unwrap();
     }
+    // The cluster stays on the thread that made it.
     std::thread::scope(|scope| {
-        scope.spawn(|| {
-            std::thread::sleep(Duration::from_millis(300));
-            cluster.broker_up(1).unwrap();
+        let sink = &mut sink;
+        scope.spawn(move || {
+            sink.write(&rows_of(numbers(5..100))).unwrap();
+            sink.flush().unwrap();
         });
-        sink.write(&rows_of(numbers(5..100))).unwrap();
-        sink.flush().unwrap();
+        std::thread::sleep(Duration::from_millis(300));
+        cluster.broker_up(1).unwrap();
     });
     assert_eq!(sink.durable(Instant::now()).unwrap(), 2);
     assert_each_once(&cluster, 100);
