@@ -346,6 +346,12 @@ fn a_run_names_the_acl_that_it_lacks() {
     let error = run_without("topic", &yaml);
     assert!(error.contains(&acl("Read", "--topic lacks-in")), "{error}");
 
+    // An error of one partition is not taken for "nothing committed".
+    let named = yaml.replace("topics: [lacks-in]", "partitions: { lacks-in: [0] }");
+    let error = run_without("offsets of a topic", &named);
+    assert!(error.contains("the group's committed offsets"), "{error}");
+    assert!(error.contains(&acl("Read", "--topic lacks-in")), "{error}");
+
     kafka.allow(&read);
     let others = yaml.replace("group.id: lacks", "group.id: not-lacks");
     let error = run_without("group", &others);

@@ -381,9 +381,8 @@ impl Reader<'_> {
                 format!("--group {}", self.config.group_id)
             }
             RDKafkaErrorCode::TopicAuthorizationFailed => {
-                let subscribed = self.subscribed.first().map(String::as_str);
-                let one = subscribed.filter(|_| self.subscribed.len() == 1);
-                format!("--topic {}", topic.or(one).unwrap_or("TOPIC"))
+                let topic = topic.or(self.config.topics.only());
+                format!("--topic {}", topic.unwrap_or("TOPIC"))
             }
             _ => return None,
         };
