@@ -23,7 +23,7 @@ use crossbeam_channel::{Sender, bounded};
 use self::delivery::Delivery;
 use self::stamping::Stamping;
 use crate::batch::{MessageBatch, TopicPartition};
-use crate::config::{PipelineConfig, RateLimit, Tolerance};
+use crate::config::{PipelineConfig, RateLimit, SinkConfig, Tolerance};
 use crate::kafka::{AlignmentError, LatestStatistics, Links, Renewal, SourceError, run_source};
 use crate::metrics::{Figures, PluginFigures};
 use crate::plugin::{ConsumerInterceptor, Deserializer, Limits, OpenError, Plugin};
@@ -114,6 +114,7 @@ pub struct Running {
     plugins: Vec<PluginFigures>,
     clients: Vec<(&'static str, LatestStatistics)>,
     renewals: Renewals,
+    schemas: Arc<dyn SchemaSource>,
     source: JoinHandle<Result<(), SourceError>>,
     others: Vec<(&'static str, JoinHandle<()>)>,
 }
@@ -205,7 +206,13 @@ pub fn start(config: &PipelineConfig, parts: Parts) -> Result<Running, PipelineE
     let mut stages = Vec::with_capacity(parts.workers);
     for _ in 0..parts.workers.max(1) {
         let metadata = MetadataColumns::new(&config.source.metadata_columns);
-        stages.push(open(&parts.plugins, &parts.schemas, metadata)?);
+        let passes_tombstones = matches!(&config.sink, SinkConfig::Kafka(sink) if sink.tombstones);
+        stages.push(open(
+            &parts.plugins,
+            &parts.schemas,
+            metadata,
+            passes_tombstones,
+        )?);
     }
 
     let plugins = stages.iter().enumerate();
@@ -267,10 +274,11 @@ pub fn start(config: &PipelineConfig, parts: Parts) -> Result<Running, PipelineE
     let (sink_limits, new_sink_limits) = crossbeam_channel::unbounded();
     let (renew_sink, sink_renewals) = crossbeam_channel::unbounded();
     let (renew_source, source_renewals) = crossbeam_channel::unbounded();
+    let mut sink = parts.sink;
+    sink.renew_from(sink_renewals);
     let delivery = Delivery::new(
-        parts.sink,
+        sink,
         rows,
-        sink_renewals,
         delivered_in,
         &retrying,
         (stamping, side_topic),
@@ -328,6 +336,7 @@ pub fn start(config: &PipelineConfig, parts: Parts) -> Result<Running, PipelineE
             side_topic: renew_side_topic,
             sink: renew_sink,
         },
+        schemas: parts.schemas,
         source,
         others,
     })
@@ -337,6 +346,7 @@ fn open(
     plugins: &Plugins,
     schemas: &Arc<dyn SchemaSource>,
     metadata: MetadataColumns,
+    passes_tombstones: bool,
 ) -> Result<worker::Stages, OpenError> {
     let interceptors = plugins
         .interceptors
@@ -351,6 +361,7 @@ fn open(
         interceptors,
         deserializer,
         metadata,
+        passes_tombstones,
     })
 }
 
@@ -378,6 +389,12 @@ impl Running {
     #[must_use]
     pub fn renewals(&self) -> Renewals {
         self.renewals.clone()
+    }
+
+    /// Where its plug-ins get schemas from, to give that new secrets.
+    #[must_use]
+    pub fn schemas(&self) -> Arc<dyn SchemaSource> {
+        Arc::clone(&self.schemas)
     }
 
     /// How far it is.

@@ -2,6 +2,7 @@
 
 mod metadata;
 mod path;
+mod tombstones;
 mod widening;
 
 use arrow::array::RecordBatch;
@@ -11,6 +12,8 @@ use crate::event_time::Times;
 
 pub use metadata::{MetadataColumns, MetadataError};
 pub use path::ColumnPath;
+pub use tombstones::Tombstones;
+pub(crate) use tombstones::attach as attach_tombstones;
 pub(crate) use widening::Widening;
 
 /// Rows of one schema that came from messages of one topic and partition.
@@ -27,6 +30,9 @@ pub struct Rows {
     /// The watermark after these rows, in ms since the epoch: none below it is expected to come.
     /// It never goes back from one batch to the next.
     pub watermark: Option<i64>,
+    /// Keys that are deleted before, between and after these rows; `None` where there are none, or
+    /// where the sink does not care.
+    pub tombstones: Option<Tombstones>,
 }
 
 /// The message behind each row.

@@ -34,6 +34,7 @@ mod plugin;
 mod profile;
 mod reader;
 pub mod reference;
+mod region;
 mod schemas;
 mod secret;
 mod security;
@@ -69,7 +70,8 @@ pub use secret::Secret;
 pub use security::{HostNameCheck, SaslMechanism, SecurityProtocol};
 pub use sink::{
     Acks, Codec, FileCompression, FileFormat, FileSinkConfig, FromInput, KafkaSinkConfig,
-    MessageKey, MessageTimestamp, PartitionBy, Partitioner, Serializer, SinkConfig, Timestamp,
+    MessageKey, MessageTimestamp, PartitionBy, Partitioner, Passing, Serializer, SinkConfig,
+    Timestamp,
 };
 pub use source::{
     GroupProtocol, IsolationLevel, RateLimit, SourceConfig, Start, StartupMode, StopAt, StopMode,

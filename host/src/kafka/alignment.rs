@@ -29,7 +29,7 @@ use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
 pub(crate) use self::topic::explore;
 use super::native::{Event, EventQueue, Message};
-use super::{LoggingContext, Renewal, Use, acl, client_config, log_line};
+use super::{LoggingContext, Renewal, Tokens, Use, acl, client_config, log_line};
 use crate::config::{AlignmentGroup, ClientProperties};
 use crate::event_time::{EventTime, GroupView, Membership, NoReport, Pace, Report, Standing};
 use crate::stop::Stop;
@@ -155,8 +155,10 @@ pub(crate) fn unknown(group: &AlignmentGroup) -> GroupView {
 struct Clients {
     consumer: Arc<BaseConsumer<LoggingContext>>,
     queue: EventQueue,
-    producer: BaseProducer<Outcomes>,
+    producer: Arc<BaseProducer<Outcomes>>,
     client: ClientProperties,
+    /// Of the two, if they need any.
+    _tokens: [Tokens; 2],
 }
 
 struct Member<'m> {
@@ -188,7 +190,7 @@ impl Clients {
             .create_with_context(LoggingContext)
             .map_err(AlignmentError::Client)?;
         let timeout = group.member_timeout.as_millis().to_string();
-        let producer = base
+        let producer: BaseProducer<_> = base
             .clone()
             .set("linger.ms", "0")
             .set("acks", "1")
@@ -198,8 +200,12 @@ impl Clients {
             .set("queue.buffering.max.messages", "1000")
             .create_with_context(Outcomes::default())
             .map_err(AlignmentError::Client)?;
-        let consumer = Arc::new(consumer);
+        let (consumer, producer) = (Arc::new(consumer), Arc::new(producer));
         Ok(Self {
+            _tokens: [
+                Tokens::for_consumer(&connection, &consumer),
+                Tokens::for_producer(&connection, &producer),
+            ],
             queue: EventQueue::of(&consumer),
             consumer,
             producer,

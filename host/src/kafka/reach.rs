@@ -1,5 +1,6 @@
 //! What `weir check --connect` finds: one line for each thing that a run would need.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rdkafka::ClientContext;
@@ -9,7 +10,7 @@ use rdkafka::error::RDKafkaErrorCode as Code;
 use rdkafka::metadata::Metadata;
 
 use super::native::access::{self, Allowed, Refused, TopicAccess};
-use super::{LoggingContext, without_places};
+use super::{LoggingContext, Tokens, without_places};
 use crate::config::ClientProperties;
 
 /// How long one request may take, unless less is left.
@@ -129,6 +130,8 @@ pub(crate) fn look_until(
     let consumer = super::client_config(&connection).create_with_context(LoggingContext);
     let consumer: BaseConsumer<LoggingContext> = consumer
         .map_err(|error| Finding::wrong("client", error.to_string(), "correct what it names"))?;
+    let consumer = Arc::new(consumer);
+    let _tokens = Tokens::for_consumer(&connection, &consumer);
     loop {
         if let Some(access) = look(topic, &consumer, deadline) {
             return Ok(access);
@@ -248,6 +251,12 @@ fn partitions(count: usize) -> String {
 
 /// The command that adds what is missing.
 pub(crate) fn acl(client: &ClientProperties, operation: &str, resource: &str) -> String {
+    if client.get("sasl.aws.region").is_some() {
+        return format!(
+            "allow {} for {resource} in the IAM policy of who connects",
+            iam_action(operation, resource)
+        );
+    }
     let servers = client.get("bootstrap.servers").unwrap_or("BROKERS");
     // By other mechanisms, brokers make the user of a token, a ticket or a certificate.
     let user = client.get("sasl.username").unwrap_or("USER");
@@ -255,6 +264,16 @@ pub(crate) fn acl(client: &ClientProperties, operation: &str, resource: &str) ->
         "kafka-acls --bootstrap-server {servers} --add --allow-principal User:{user} \
          --operation {operation} {resource}"
     )
+}
+
+/// What Amazon MSK calls an operation.
+fn iam_action(operation: &str, resource: &str) -> &'static str {
+    match (operation, resource.split_once(' ').map(|(kind, _)| kind)) {
+        ("Read", Some("--group")) => "kafka-cluster:AlterGroup and kafka-cluster:DescribeGroup",
+        ("Read", _) => "kafka-cluster:ReadData and kafka-cluster:DescribeTopic",
+        ("Write", _) => "kafka-cluster:WriteData and kafka-cluster:DescribeTopic",
+        _ => "kafka-cluster:WriteDataIdempotently",
+    }
 }
 
 /// Why brokers were not reached.
@@ -281,6 +300,10 @@ impl Unreached {
         let servers = client.get("bootstrap.servers").unwrap_or_default();
         let fix = match self.code {
             Code::Authentication => match client.get("sasl.mechanisms") {
+                _ if client.get("sasl.aws.region").is_some() => {
+                    "check the AWS credentials, sasl.aws.region, and that kafka-cluster:Connect is \
+                     allowed"
+                }
                 Some("OAUTHBEARER") => {
                     "check the keys sasl.oauthbearer.…, and that the endpoint knows the client"
                 }

@@ -10,7 +10,7 @@ use super::stamping::{Stamped, Stamping};
 use super::worker::Retrying;
 use super::{PipelineError, SinkItem};
 use crate::config::RateLimit;
-use crate::kafka::{Delivered, Renewal};
+use crate::kafka::Delivered;
 use crate::progress::Progress;
 use crate::rate::{Limiter, Permit};
 use crate::rows::Rows;
@@ -24,7 +24,6 @@ const LOOK: Duration = Duration::from_millis(50);
 pub(super) struct Delivery {
     sink: Box<dyn Sink>,
     items: Receiver<SinkItem>,
-    renewals: Receiver<Renewal>,
     delivered: Sender<Delivered>,
     progress: Arc<Progress>,
     stop: Stop,
@@ -65,7 +64,6 @@ impl Delivery {
     pub(super) fn new(
         sink: Box<dyn Sink>,
         items: Receiver<SinkItem>,
-        renewals: Receiver<Renewal>,
         delivered: Sender<Delivered>,
         retrying: &Retrying,
         (stamping, side_topic): (Option<Stamping>, Option<SideTopic>),
@@ -74,7 +72,6 @@ impl Delivery {
         Delivery {
             sink,
             items,
-            renewals,
             delivered,
             progress: Arc::clone(&retrying.progress),
             stop: retrying.stop.clone(),
@@ -90,9 +87,6 @@ impl Delivery {
     /// Runs until the workers are gone, and everything they sent is durable.
     pub(super) fn run(mut self) -> Result<(), PipelineError> {
         loop {
-            while let Ok(renewal) = self.renewals.try_recv() {
-                self.sink.renew(&renewal)?;
-            }
             match self.items.recv_timeout(LOOK) {
                 Ok(SinkItem::Delivery {
                     delivered,
@@ -101,7 +95,8 @@ impl Delivery {
                     watermark,
                     messages,
                 }) => {
-                    self.wait_for_permit(rows.iter().map(Rows::len).sum(), bytes)?;
+                    let count = |rows: &Rows| rows.len() + rows.tombstones();
+                    self.wait_for_permit(rows.iter().map(count).sum(), bytes)?;
                     let stamped = match &mut self.stamping {
                         Some(stamping) => {
                             let clock = jiff::Timestamp::now().as_millisecond();

@@ -118,7 +118,7 @@ impl Stamping {
         self.progress.future.add(all.future);
         self.progress.timeless.add(all.none);
         self.warn(delivered, ahead, now);
-        rows.retain(|rows| rows.rows.num_rows() > 0);
+        rows.retain(|rows| rows.rows.num_rows() > 0 || rows.tombstones.is_some());
         aside.sort_by_key(|one| one.offset);
         aside.dedup_by_key(|one| one.offset);
         self.progress.aside.add(aside.len());

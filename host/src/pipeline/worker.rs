@@ -14,7 +14,7 @@ use crate::kafka::{Delivered, SourceItem, SourcedBatch};
 use crate::metrics::PluginFigures;
 use crate::plugin::{BatchStop, ConsumerInterceptor, Deserializer, MessageError};
 use crate::progress::Progress;
-use crate::rows::{MetadataColumns, Rows};
+use crate::rows::{MetadataColumns, Rows, attach_tombstones as attach};
 use crate::stop::Stop;
 
 /// The wait before a batch is tried again doubles from the first to the last of these.
@@ -44,6 +44,8 @@ pub(super) struct Stages {
     pub(super) interceptors: Vec<ConsumerInterceptor>,
     pub(super) deserializer: Deserializer,
     pub(super) metadata: MetadataColumns,
+    /// Whether tombstones go on to the sink.
+    pub(super) passes_tombstones: bool,
 }
 
 /// What became of a batch in all stages.
@@ -126,7 +128,8 @@ impl Worker {
         let Some(from) = &self.event_time else {
             return Ok(());
         };
-        for rows in rows {
+        // Tombstones alone have no column to look at.
+        for rows in rows.iter_mut().filter(|rows| !rows.is_empty()) {
             if *from == EventTimeFrom::Plugin {
                 rows.event_times = Some(marks.times_of(rows));
                 continue;
@@ -253,8 +256,15 @@ impl Stages {
             handled.tombstones += tombstones;
             handled.skipped +=
                 (batch.len() - with_rows - decoded.errors.len()).saturating_sub(tombstones);
+            let first = handled.rows.len();
             for rows in decoded.rows {
                 handled.rows.push(self.metadata.add(rows)?);
+            }
+            if self.passes_tombstones {
+                let failed = decoded.errors.iter().map(|error| error.offset);
+                let mut rows = handled.rows.split_off(first);
+                attach(&batch, &mut rows, failed);
+                handled.rows.append(&mut rows);
             }
             handled.errors.extend(decoded.errors);
             handled.marks.merge(decoded.marks);

@@ -207,7 +207,7 @@ fn producer(topic: &str, source: &ClientProperties) -> Result<NativeProducer<Con
         what: format!("creating the producer for topic {topic}"),
         source,
     })?;
-    Ok(NativeProducer::new(producer))
+    Ok(NativeProducer::new(producer, &connection))
 }
 
 /// Keeps the account of acknowledgements.

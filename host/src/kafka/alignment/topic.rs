@@ -1,5 +1,6 @@
 //! The topic: found, made, or asked for.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
@@ -8,7 +9,8 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 use super::{AlignmentError, Clients, Links, not_allowed};
 use crate::config::{AlignmentGroup, ClientProperties};
 use crate::kafka::{
-    Finding, LoggingContext, Outcome, Use, acl, client_config, look, look_until, topic_finding,
+    Finding, LoggingContext, Outcome, Tokens, Use, acl, client_config, look, look_until,
+    topic_finding,
 };
 
 /// One request.
@@ -112,6 +114,8 @@ fn make(topic: &str, client: &ClientProperties, only_ask: bool) -> Result<(), Ka
     connection.keep_connection();
     let admin: AdminClient<LoggingContext> =
         client_config(&connection).create_with_context(LoggingContext)?;
+    let admin = Arc::new(admin);
+    let _tokens = Tokens::for_admin(&connection, &admin);
     let runtime = tokio::runtime::Builder::new_current_thread()
         .build()
         .expect("a runtime without drivers needs nothing of the system");

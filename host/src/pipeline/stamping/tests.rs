@@ -43,6 +43,7 @@ fn rows(partition: i32, times: &[i64], column: &str) -> Rows {
         origins: RowOrigins::Identity,
         event_times: Some(Times::new(times.to_vec())),
         watermark: None,
+        tombstones: None,
     }
 }
 
