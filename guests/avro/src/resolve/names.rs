@@ -93,8 +93,9 @@ impl Names<'_> {
         }
     }
 
-    /// The first branch of a reader's union that takes a type: one of the same type (and name),
-    /// else a record of that shape, else one that it is promoted to.
+    /// The first branch of a reader's union that takes a type: one of the same type (and full name),
+    /// else one of the same name without namespace or a record of that shape, else one that it is
+    /// promoted to.
     pub(crate) fn branch(
         &self,
         w: &Schema,
@@ -109,7 +110,7 @@ impl Names<'_> {
         branches: &[Schema],
         open: &RefCell<HashSet<(String, String)>>,
     ) -> Result<Option<usize>, SchemaError> {
-        let mut of_shape: Option<usize> = None;
+        let mut alike: Option<usize> = None;
         for (at, branch) in branches.iter().enumerate() {
             let r = self.reader.resolve(branch)?;
             if kind(w) != kind(r) {
@@ -121,15 +122,19 @@ impl Names<'_> {
             if self.name(w) == full_name(r) {
                 return Ok(Some(at));
             }
-            if let (Schema::Record(w), Schema::Record(r)) = (w, r)
-                && self.is_of_shape(w, r, open)?
-                && (of_shape.is_none() || w.name.name() == r.name.name())
-            {
-                of_shape = Some(at);
+            let fits = match (w, r) {
+                (Schema::Record(w), Schema::Record(r)) => {
+                    self.is_of_shape(w, r, open)?
+                        && (alike.is_none() || w.name.name() == r.name.name())
+                }
+                _ => alike.is_none() && self.mismatch_within(w, r, open)?.is_none(),
+            };
+            if fits {
+                alike = Some(at);
             }
         }
-        if of_shape.is_some() {
-            return Ok(of_shape);
+        if alike.is_some() {
+            return Ok(alike);
         }
         for (at, branch) in branches.iter().enumerate() {
             let to = kind(self.reader.resolve(branch)?);
