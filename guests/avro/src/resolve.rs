@@ -48,23 +48,18 @@ pub(crate) fn resolve(writer: &Parsed, reader: &Parsed) -> Result<Plan, SchemaEr
     };
     let (root, target) = (writer.resolve(&writer.root)?, reader.resolve(&reader.root)?);
     match (root, target) {
-        (Schema::Record(root), Schema::Record(target)) => {
-            if let Some(reason) = names.mismatch(&writer.root, &reader.root)? {
-                let field = "the value".to_owned();
-                return Err(SchemaError::Unresolvable { field, reason });
-            }
-            resolver.fields(root, target, 0)?;
-        }
-        // A record without fields has no columns, and nothing becomes one.
-        (_, Schema::Record(_)) if !matches!(root, Schema::Union(_)) => {
-            return Err(SchemaError::Unresolvable {
-                field: "the value".to_owned(),
-                reason: "only a record becomes a record".to_owned(),
-            });
-        }
         (Schema::Union(union), Schema::Record(_)) => {
             resolver.top_level_union(union.variants(), &reader.root)?;
         }
+        (_, Schema::Record(target)) => match (root, names.mismatch(root, &reader.root)?) {
+            (Schema::Record(root), None) => resolver.fields(root, target, 0)?,
+            (_, reason) => {
+                return Err(SchemaError::Unresolvable {
+                    field: "the value".to_owned(),
+                    reason: reason.unwrap_or_default(),
+                });
+            }
+        },
         _ => resolver.value(&writer.root, &reader.root, 0)?,
     }
     let mut plan = resolver.plan;
@@ -186,14 +181,14 @@ impl<'a> Resolver<'a> {
         }
         match w {
             Schema::Union(writer) => self.choose(writer.variants(), column, |this, w| {
-                this.into_union(w, branches, &form, column, own.clone())
+                this.in_union(w, branches, &form, column, own.clone())
             }),
-            w => self.into_union(w, branches, &form, column, own),
+            w => self.in_union(w, branches, &form, column, own),
         }
     }
 
     /// A value that is no union, as one of the reader's.
-    fn into_union(
+    fn in_union(
         &mut self,
         w: &'a Schema,
         branches: &'a [Schema],
