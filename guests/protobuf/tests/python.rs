@@ -26,7 +26,7 @@ struct Case {
 
 /// A schema with messages, and with what is left of them after each cut and some flipped bits.
 fn case(seed: u64, damaged: bool) -> Case {
-    let mut random = Random::new(seed);
+    let mut random = Random::with_plain_entries(seed);
     let text = Maker::file(&mut random);
     let descriptor = file(&text).message_at(&[0]).unwrap();
     let mut messages: Vec<Vec<u8>> = (0..12)
@@ -146,7 +146,9 @@ fn compare(cases: &[Case]) -> Option<(usize, usize, Vec<String>)> {
                     is_ours_alone(reason)
                         || outcomes(&case.text, std::slice::from_ref(theirs))[0].is_err()
                 }
-                (Ok(_), None) => false,
+                // A string that a later one replaces is not looked at. One that stays would not
+                // have passed Arrow's checks.
+                (Ok(_), None) => answer.to_string().contains("bad UTF-8"),
             };
             if verdict {
                 equal += 1;
@@ -162,8 +164,22 @@ fn compare(cases: &[Case]) -> Option<(usize, usize, Vec<String>)> {
     Some((equal, refused, wrong))
 }
 
-fn is_ours_alone(_reason: &str) -> bool {
-    false
+/// Google's conformance tests want a field number 0 refused, and its Python library skips it; of a
+/// number with more than 64 bits it takes the lowest.
+fn is_ours_alone(reason: &str) -> bool {
+    let reasons = [
+        "field number 0 is not",
+        "has more than 64 bits",
+        ": as JSON: ",
+    ];
+    reasons.iter().any(|what| reason.contains(what))
+}
+
+/// Whether a column is JSON text.
+fn has_json(case: &Case) -> bool {
+    let plan = weir_protobuf::compile_message(&case.descriptor, weir_protobuf::TimeUnit::default());
+    let plan = plan.unwrap();
+    plan.fields().iter().any(|field| !field.metadata.is_empty())
 }
 
 #[test]
@@ -183,7 +199,12 @@ fn rows_are_what_google_s_python_reads() {
 
 #[test]
 fn damage_is_what_google_s_python_takes_for_it() {
-    let cases: Vec<Case> = (60_000..60_150).map(|seed| case(seed, true)).collect();
+    // An entry of a map with anything unknown in it is unknown as a whole to Google's Python
+    // library, and to nobody else. What is shown as JSON is read by prost-reflect, and only where
+    // nothing later takes its place.
+    let cases = (60_000..60_500).map(|seed| case(seed, true));
+    let cases = cases.filter(|case| !case.text.contains("map<") && !has_json(case));
+    let cases: Vec<Case> = cases.collect();
     let Some((equal, refused, wrong)) = compare(&cases) else {
         return;
     };
