@@ -189,6 +189,7 @@ fn keys_are_decoded_by_a_plug_in_of_their_own(broker: &dyn Broker) {
 source:
   bootstrap.servers: {}
   topics: [keyed]
+  startup.mode: earliest
   stop.mode: latest
 {}schema.registry.url: {}
 deserializer: {{ value: avro, key: avro }}
