@@ -25,7 +25,9 @@ use self::delivery::Delivery;
 use self::keys::KeyStage;
 use self::stamping::Stamping;
 use crate::batch::TopicPartition;
-use crate::config::{AlignmentMode, PipelineConfig, RateLimit, Tolerance, WatermarkConfig};
+use crate::config::{
+    AlignmentMode, PipelineConfig, RateLimit, SinkConfig, Tolerance, WatermarkConfig,
+};
 use crate::event_time::{Alignment, EventTime, Settings};
 use crate::kafka::{LatestStatistics, Links, Renewal, SourceError, run_source};
 use crate::metrics::{Figures, PluginFigures};
@@ -118,6 +120,7 @@ pub struct Running {
     plugins: Vec<PluginFigures>,
     clients: Vec<(&'static str, LatestStatistics)>,
     renewals: Renewals,
+    schemas: Arc<dyn SchemaSource>,
     source: JoinHandle<Result<(), SourceError>>,
     others: Vec<(&'static str, JoinHandle<()>)>,
 }
@@ -253,10 +256,11 @@ pub fn start(config: &PipelineConfig, parts: Parts) -> Result<Running, PipelineE
     let (sink_limits, new_sink_limits) = crossbeam_channel::unbounded();
     let (renew_sink, sink_renewals) = crossbeam_channel::unbounded();
     let (renew_source, source_renewals) = crossbeam_channel::unbounded();
+    let mut sink = parts.sink;
+    sink.renew_from(sink_renewals);
     let delivery = Delivery::new(
-        parts.sink,
+        sink,
         rows,
-        sink_renewals,
         delivered_in,
         &retrying,
         stamping,
@@ -296,6 +300,7 @@ pub fn start(config: &PipelineConfig, parts: Parts) -> Result<Running, PipelineE
             source: renew_source,
             sink: renew_sink,
         },
+        schemas: parts.schemas,
         source,
         others,
     })
@@ -339,6 +344,7 @@ fn open(
             .map(|(key, config)| KeyStage::new(key, &config.column)),
         deserializer: deserializer(&plugins.deserializer, Part::Value)?,
         metadata: MetadataColumns::new(&config.source.metadata_columns),
+        passes_tombstones: matches!(&config.sink, SinkConfig::Kafka(sink) if sink.tombstones),
     })
 }
 
@@ -366,6 +372,12 @@ impl Running {
     #[must_use]
     pub fn renewals(&self) -> Renewals {
         self.renewals.clone()
+    }
+
+    /// Where its plug-ins get schemas from, to give that new secrets.
+    #[must_use]
+    pub fn schemas(&self) -> Arc<dyn SchemaSource> {
+        Arc::clone(&self.schemas)
     }
 
     /// How far it is.

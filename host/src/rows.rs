@@ -3,6 +3,7 @@
 mod key_column;
 mod metadata;
 mod path;
+mod tombstones;
 mod widening;
 
 use arrow::array::RecordBatch;
@@ -14,6 +15,8 @@ pub use key_column::KeyColumnError;
 pub(crate) use key_column::{KeyColumn, Keys};
 pub use metadata::{MetadataColumns, MetadataError};
 pub use path::ColumnPath;
+pub use tombstones::Tombstones;
+pub(crate) use tombstones::attach as attach_tombstones;
 pub(crate) use widening::Widening;
 
 /// Rows of one schema that came from messages of one topic and partition.
@@ -30,6 +33,9 @@ pub struct Rows {
     /// The watermark after these rows, in ms since the epoch: none below it is expected to come.
     /// It never goes back from one batch to the next.
     pub watermark: Option<i64>,
+    /// Keys that are deleted before, between and after these rows; `None` where there are none, or
+    /// where the sink does not care.
+    pub tombstones: Option<Tombstones>,
 }
 
 /// The message behind each row.

@@ -93,7 +93,7 @@ impl Stamping {
         self.progress.future.add(all.future);
         self.progress.timeless.add(all.none);
         self.warn(delivered, ahead, now);
-        rows.retain(|rows| rows.rows.num_rows() > 0);
+        rows.retain(|rows| rows.rows.num_rows() > 0 || rows.tombstones.is_some());
         Ok(rows)
     }
 
@@ -234,6 +234,7 @@ mod tests {
             origins: RowOrigins::Identity,
             event_times: Some(Times::new(times.to_vec())),
             watermark: None,
+            tombstones: None,
         }
     }
 

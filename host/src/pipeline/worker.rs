@@ -15,7 +15,7 @@ use crate::kafka::{Delivered, SourceItem, SourcedBatch};
 use crate::metrics::PluginFigures;
 use crate::plugin::{BatchStop, ConsumerInterceptor, Deserializer, MessageError};
 use crate::progress::Progress;
-use crate::rows::{MetadataColumns, Rows};
+use crate::rows::{MetadataColumns, Rows, attach_tombstones as attach};
 use crate::stop::Stop;
 
 /// The wait before a batch is tried again doubles from the first to the last of these.
@@ -45,6 +45,8 @@ pub(super) struct Stages {
     pub(super) keys: Option<KeyStage>,
     pub(super) deserializer: Deserializer,
     pub(super) metadata: MetadataColumns,
+    /// Whether tombstones go on to the sink.
+    pub(super) passes_tombstones: bool,
 }
 
 /// What became of a batch in all stages.
@@ -124,7 +126,8 @@ impl Worker {
         let Some(from) = &self.event_time else {
             return Ok(());
         };
-        for rows in rows {
+        // Tombstones alone have no column to look at.
+        for rows in rows.iter_mut().filter(|rows| !rows.is_empty()) {
             let times = event_times(from, rows);
             if let Err(error) = &times {
                 if !self.tolerate {
@@ -262,12 +265,19 @@ impl Stages {
             handled.tombstones += tombstones;
             handled.skipped +=
                 (batch.len() - with_rows - decoded.errors.len()).saturating_sub(tombstones);
+            let first = handled.rows.len();
             let mut rows = decoded.rows;
             if let (Some(stage), Some(keys)) = (&mut self.keys, keys) {
                 rows = stage.add(&keys, &rows)?;
             }
             for rows in rows {
                 handled.rows.push(self.metadata.add(rows)?);
+            }
+            if self.passes_tombstones {
+                let failed = decoded.errors.iter().map(|error| error.offset);
+                let mut rows = handled.rows.split_off(first);
+                attach(&batch, &mut rows, failed);
+                handled.rows.append(&mut rows);
             }
             handled.errors.extend(decoded.errors);
             handled.plugin_time += decoded.plugin_time;

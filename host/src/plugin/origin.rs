@@ -136,6 +136,7 @@ pub(super) fn in_order(batch: &MessageBatch, mut groups: Vec<(RecordBatch, Origi
             origins: origins.of_rows(),
             event_times: None,
             watermark: None,
+            tombstones: None,
         }];
     }
     let groups: Vec<(RecordBatch, Vec<u32>)> = groups
@@ -171,6 +172,7 @@ pub(super) fn in_order(batch: &MessageBatch, mut groups: Vec<(RecordBatch, Origi
             origins: RowOrigins::Messages(origins[start..end].to_vec()),
             event_times: None,
             watermark: None,
+            tombstones: None,
         });
     }
     ordered

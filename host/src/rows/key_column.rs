@@ -243,6 +243,7 @@ mod tests {
             origins: RowOrigins::Messages(of),
             event_times: None,
             watermark: None,
+            tombstones: None,
         }
     }
 

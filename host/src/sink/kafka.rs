@@ -12,11 +12,13 @@ mod acks;
 mod fields;
 mod reach;
 mod renewing;
+mod tombstones;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
+use crossbeam_channel::Receiver;
 use rdkafka::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
@@ -30,11 +32,11 @@ use self::acks::Acks;
 use self::fields::{Bytes, millis, millis_at};
 use super::json::JsonRows;
 use super::{Remedy, Sink, SinkError};
-use crate::batch::VALUE_SCHEMA_HEADER;
+use crate::batch::{Envelopes, VALUE_SCHEMA_HEADER};
 use crate::config::{KafkaSinkConfig, MessageKey, MessageTimestamp, Serializer, is_topic_name};
 use crate::kafka::{
-    LatestStatistics, NativeProducer, Outgoing, Renewal, Statistics, TOPICS_MAX, client_config,
-    explained, is_refused_handshake, log_line, without_places,
+    LatestStatistics, NativeProducer, Outgoing, Renewal, Statistics, TOPICS_MAX, TakenBack, acl,
+    client_config, explained, is_refused_handshake, log_line, without_places,
 };
 use crate::rows::Rows;
 
@@ -47,6 +49,8 @@ pub struct KafkaSink {
     producer: NativeProducer<Context>,
     config: KafkaSinkConfig,
     json: JsonRows,
+    /// New certificates and secrets.
+    renewals: Receiver<Renewal>,
 }
 
 impl KafkaSink {
@@ -65,18 +69,26 @@ impl KafkaSink {
             Serializer::Json => JsonRows::default(),
         };
         Ok(Self {
-            producer: NativeProducer::new(producer),
+            producer: NativeProducer::new(producer, &config.client),
             config: config.clone(),
             json,
+            renewals: crossbeam_channel::never(),
         })
     }
 
     /// Puts a message into the producer's queue, and waits for room in it.
-    fn send(&mut self, message: &Outgoing<'_>, rows: &Rows, row: usize) -> Result<(), SinkError> {
+    /// `offset` is where it came from in the partition of `messages`.
+    fn send(
+        &mut self,
+        message: &Outgoing<'_>,
+        messages: &Envelopes,
+        offset: i64,
+    ) -> Result<(), SinkError> {
         while let Err(error) = self.producer.send(message) {
             match error.rdkafka_error_code() {
                 Some(RDKafkaErrorCode::QueueFull) => {
                     self.producer.get().poll(PAUSE);
+                    self.take_renewals()?;
                     self.check()?;
                 }
                 code => {
@@ -88,9 +100,7 @@ impl KafkaSink {
                     };
                     let what = format!(
                         "producing to topic {}{too_many} the row of {} at offset {}",
-                        message.topic,
-                        rows.messages.source,
-                        offset_of(rows, row)
+                        message.topic, messages.source, offset
                     );
                     return Err(self.failed(&what, error));
                 }
@@ -100,7 +110,8 @@ impl KafkaSink {
     }
 
     /// Serves delivery reports that have come in, without waiting.
-    fn collect(&self) -> Result<(), SinkError> {
+    fn collect(&mut self) -> Result<(), SinkError> {
+        self.take_renewals()?;
         // One poll serves one event, which has the reports of one broker's answer.
         loop {
             let before = self.acks(|acks| acks.outstanding());
@@ -133,11 +144,38 @@ impl KafkaSink {
     /// A fatal error of the client, such as a lost producer id, is the reason behind the
     /// error that a message gets.
     fn failed(&self, what: &str, source: KafkaError) -> SinkError {
-        let what = match self.producer.get().client().fatal_error() {
+        let fatal = self.producer.get().client().fatal_error();
+        let what = match &fatal {
             Some((_, reason)) => format!("{what} ({reason})"),
             None => what.to_owned(),
         };
+        let code = fatal.map(|(code, _)| code).or(source.rdkafka_error_code());
+        let what = match code.and_then(|code| self.missing_acl(code)) {
+            Some(acl) => format!("{what} (what is missing: {acl})"),
+            None => what,
+        };
         SinkError::Kafka { what, source }
+    }
+
+    /// What would allow what is refused.
+    fn missing_acl(&self, code: RDKafkaErrorCode) -> Option<String> {
+        let client = &self.config.client;
+        let one = self.config.topic_field.is_none();
+        let topic = self.config.topic.as_deref().filter(|_| one);
+        let write = acl(
+            client,
+            "Write",
+            &format!("--topic {}", topic.unwrap_or("TOPIC")),
+        );
+        match code {
+            RDKafkaErrorCode::TopicAuthorizationFailed => Some(write),
+            // To write a topic is enough for an idempotent producer's id (KIP-679).
+            RDKafkaErrorCode::ClusterAuthorizationFailed => Some(format!(
+                "{write}; for brokers before 2.8 also {}",
+                acl(client, "IdempotentWrite", "--cluster")
+            )),
+            _ => None,
+        }
     }
 
     fn acks<T>(&self, read: impl FnOnce(&Acks) -> T) -> T {
@@ -155,6 +193,14 @@ impl KafkaSink {
 
 impl Sink for KafkaSink {
     fn write(&mut self, rows: &Rows) -> Result<(), SinkError> {
+        let write = self
+            .producer
+            .get()
+            .context()
+            .begin(rows.len() + rows.tombstones());
+        if rows.is_empty() {
+            return self.pass_tombstones(rows, &mut 0, None, write);
+        }
         let mut json = std::mem::take(&mut self.json);
         json.encode(&rows.rows)
             .map_err(|source| SinkError::Format {
@@ -162,11 +208,13 @@ impl Sink for KafkaSink {
                 source,
             })?;
         let parts = Parts::of(&self.config, rows)?;
-        let write = self.producer.get().context().begin(rows.len());
+        let mut deleted = 0;
         let fallback = self.config.topic.clone();
         let mut headers = Vec::new();
         for (row, value) in json.rows().enumerate() {
             let message = rows.message(row);
+            let offset = rows.messages.offsets[message];
+            self.pass_tombstones(rows, &mut deleted, Some(offset), write)?;
             headers.clear();
             if self.config.headers
                 && let Some(all) = &rows.messages.headers
@@ -193,8 +241,9 @@ impl Sink for KafkaSink {
                 headers: &headers,
                 opaque: write,
             };
-            self.send(&outgoing, rows, row)?;
+            self.send(&outgoing, &rows.messages, offset)?;
         }
+        self.pass_tombstones(rows, &mut deleted, None, write)?;
         self.json = json;
         Ok(())
     }
@@ -204,14 +253,15 @@ impl Sink for KafkaSink {
         Ok(self.acks(|acks| acks.durable()))
     }
 
-    fn renew(&mut self, renewal: &Renewal) -> Result<(), SinkError> {
-        self.take(renewal)
+    fn renew_from(&mut self, renewals: Receiver<Renewal>) {
+        self.renewals = renewals;
     }
 
     fn flush(&mut self) -> Result<(), SinkError> {
         self.collect()?;
         while self.acks(|acks| acks.outstanding()) > 0 {
             self.producer.get().poll(PAUSE);
+            self.take_renewals()?;
             self.check()?;
         }
         Ok(())
@@ -317,6 +367,10 @@ struct Context {
     acks: Mutex<Acks>,
     /// Why brokers will not talk to this client, however often it tries.
     refused: OnceLock<(KafkaError, String)>,
+    /// Whether brokers have turned this client away since the last acknowledgement.
+    turned_away: AtomicBool,
+    /// What is taken back from librdkafka, while that is under way.
+    taken_back: Mutex<Option<Vec<TakenBack>>>,
     /// Whether a passing error was told since the last acknowledgement: librdkafka says so with
     /// each attempt, many times a second.
     complained: AtomicBool,
@@ -346,17 +400,23 @@ impl ClientContext for Context {
     fn error(&self, error: KafkaError, reason: &str) {
         let acks = || self.acks.lock().unwrap_or_else(PoisonError::into_inner);
         let code = error.rdkafka_error_code();
-        let refused = match code {
-            Some(RDKafkaErrorCode::Authentication) => true,
-            Some(code) => acks().durable() == 0 && is_refused_handshake(code, reason),
-            None => false,
-        };
+        let is_turned_away = code.is_some_and(|code| {
+            code == RDKafkaErrorCode::Authentication || is_refused_handshake(code, reason)
+        });
+        if is_turned_away {
+            self.turned_away.store(true, Ordering::Relaxed);
+        }
+        // Who was let in once may be again: with what the files will say, or with other brokers.
+        let refused = is_turned_away && acks().durable() == 0;
         let reason = without_places(reason);
         if refused {
             // The first is told; the others say the same.
             let _ = self.refused.set((error, reason));
+        } else if code == Some(RDKafkaErrorCode::ClusterAuthorizationFailed) {
+            // Without an id, an idempotent producer is at its end.
+            acks().failed(error);
         } else if self.complained.swap(true, Ordering::Relaxed) {
-            tracing::debug!("{reason} ({error}); still trying");
+            tracing::debug!("{reason} ({error})");
         } else {
             tracing::warn!("{reason} ({error}); still trying");
         }
@@ -371,9 +431,23 @@ impl ProducerContext for Context {
         match result {
             Ok(_) => {
                 self.complained.store(false, Ordering::Relaxed);
+                self.turned_away.store(false, Ordering::Relaxed);
                 acks.acknowledged(write);
             }
-            Err((error, _)) => acks.failed(error.clone()),
+            Err((error, message)) => {
+                let mut taken_back = self
+                    .taken_back
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner);
+                let all = taken_back.as_mut();
+                let kept = all.and_then(|all| {
+                    all.push(TakenBack::of(error, message, write)?);
+                    Some(())
+                });
+                if kept.is_none() {
+                    acks.failed(error.clone());
+                }
+            }
         }
     }
 }
