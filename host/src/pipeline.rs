@@ -12,6 +12,7 @@
 
 mod aligning;
 mod delivery;
+mod keys;
 mod stamping;
 mod worker;
 
@@ -21,14 +22,15 @@ use std::thread::JoinHandle;
 use crossbeam_channel::{Sender, bounded};
 
 use self::delivery::Delivery;
+use self::keys::KeyStage;
 use self::stamping::Stamping;
 use crate::batch::{MessageBatch, TopicPartition};
 use crate::config::{PipelineConfig, RateLimit, SinkConfig, Tolerance};
 use crate::kafka::{AlignmentError, LatestStatistics, Links, Renewal, SourceError, run_source};
 use crate::metrics::{Figures, PluginFigures};
-use crate::plugin::{ConsumerInterceptor, Deserializer, Limits, OpenError, Plugin};
+use crate::plugin::{ConsumerInterceptor, Deserializer, Limits, OpenError, Part, Plugin};
 use crate::progress::Progress;
-use crate::rows::{MetadataColumns, MetadataError, Rows};
+use crate::rows::{KeyColumnError, MetadataColumns, MetadataError, Rows};
 use crate::schemas::SchemaSource;
 use crate::sink::aside::SideTopic;
 use crate::sink::{Sink, SinkError};
@@ -59,6 +61,8 @@ pub struct Plugins {
     pub interceptors: Vec<(Plugin, serde_json::Value)>,
     /// Deserializer of values.
     pub deserializer: (Plugin, serde_json::Value),
+    /// Deserializer of keys, if they are decoded.
+    pub key_deserializer: Option<(Plugin, serde_json::Value)>,
     /// For each instance.
     pub limits: Limits,
 }
@@ -97,6 +101,9 @@ pub enum PipelineError {
     /// Rows have no event time, or cannot be marked as late.
     #[error("{0}")]
     EventTime(String),
+    /// The column of the key cannot be there.
+    #[error(transparent)]
+    KeyColumn(#[from] KeyColumnError),
     /// A column of metadata cannot be there.
     #[error(transparent)]
     Metadata(#[from] MetadataError),
@@ -205,14 +212,7 @@ pub fn start(config: &PipelineConfig, parts: Parts) -> Result<Running, PipelineE
     let failure = Failure::default();
     let mut stages = Vec::with_capacity(parts.workers);
     for _ in 0..parts.workers.max(1) {
-        let metadata = MetadataColumns::new(&config.source.metadata_columns);
-        let passes_tombstones = matches!(&config.sink, SinkConfig::Kafka(sink) if sink.tombstones);
-        stages.push(open(
-            &parts.plugins,
-            &parts.schemas,
-            metadata,
-            passes_tombstones,
-        )?);
+        stages.push(open(config, &parts.plugins, &parts.schemas)?);
     }
 
     let plugins = stages.iter().enumerate();
@@ -343,10 +343,9 @@ pub fn start(config: &PipelineConfig, parts: Parts) -> Result<Running, PipelineE
 }
 
 fn open(
+    config: &PipelineConfig,
     plugins: &Plugins,
     schemas: &Arc<dyn SchemaSource>,
-    metadata: MetadataColumns,
-    passes_tombstones: bool,
 ) -> Result<worker::Stages, OpenError> {
     let interceptors = plugins
         .interceptors
@@ -355,13 +354,20 @@ fn open(
             ConsumerInterceptor::open(plugin, options, Arc::clone(schemas), plugins.limits)
         })
         .collect::<Result<_, _>>()?;
-    let (plugin, options) = &plugins.deserializer;
-    let deserializer = Deserializer::open(plugin, options, Arc::clone(schemas), plugins.limits)?;
+    let deserializer = |(plugin, options): &(Plugin, serde_json::Value), part| {
+        Deserializer::open(plugin, part, options, Arc::clone(schemas), plugins.limits)
+    };
+    let key = plugins.key_deserializer.as_ref();
+    let key = key.map(|key| deserializer(key, Part::Key)).transpose()?;
+    let key_config = config.deserializer.key.as_ref();
     Ok(worker::Stages {
         interceptors,
-        deserializer,
-        metadata,
-        passes_tombstones,
+        keys: key
+            .zip(key_config)
+            .map(|(key, config)| KeyStage::new(key, &config.column)),
+        deserializer: deserializer(&plugins.deserializer, Part::Value)?,
+        metadata: MetadataColumns::new(&config.source.metadata_columns),
+        passes_tombstones: matches!(&config.sink, SinkConfig::Kafka(sink) if sink.tombstones),
     })
 }
 

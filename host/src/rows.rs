@@ -1,5 +1,6 @@
 //! Decoded rows of one batch, still tied to the messages they came from.
 
+mod key_column;
 mod metadata;
 mod path;
 mod tombstones;
@@ -10,6 +11,8 @@ use arrow::array::RecordBatch;
 use crate::batch::Envelopes;
 use crate::event_time::Times;
 
+pub use key_column::KeyColumnError;
+pub(crate) use key_column::{KeyColumn, Keys};
 pub use metadata::{MetadataColumns, MetadataError};
 pub use path::ColumnPath;
 pub use tombstones::Tombstones;

@@ -37,6 +37,7 @@ mod block;
 mod compile;
 mod decimal;
 mod decoder;
+mod defaults;
 #[cfg(feature = "fixtures")]
 pub mod fixtures;
 mod grammar;
@@ -45,10 +46,11 @@ mod input;
 mod json;
 mod plan;
 mod plugin;
+mod resolve;
 mod run;
 mod schema;
 
-pub use decoder::{AvroFormat, Decoder, compile_schema};
+pub use decoder::{AvroFormat, Decoder, check_reader, compile_schema, resolve_schemas};
 pub use group::Group;
 pub use input::MAX_EMPTY_ITEMS;
 pub use plan::Plan;

@@ -284,6 +284,7 @@ fn weir(
         plugins: Plugins {
             interceptors: Vec::new(),
             deserializer: (plugin, serde_json::json!({})),
+            key_deserializer: None,
             limits: Limits::default(),
         },
         schemas: Arc::new(OneSchema::avro(&topic.schema)),

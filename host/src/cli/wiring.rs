@@ -10,7 +10,7 @@ use crate::config::{
     ConfigError, PipelineConfig, PluginConfig, PluginRef, Problem, SchemasConfig, SinkConfig,
 };
 use crate::pipeline::{Parts, Plugins, default_workers};
-use crate::plugin::{ConsumerInterceptor, Deserializer, Limits, Plugin, PluginEngine};
+use crate::plugin::{ConsumerInterceptor, Deserializer, Limits, Part, Plugin, PluginEngine};
 use crate::schemas::{self, SchemaSource};
 use crate::sink::file::FileSink;
 use crate::sink::kafka::KafkaSink;
@@ -34,6 +34,8 @@ pub(super) fn plugins(config: &PipelineConfig, engine: &PluginEngine) -> Result<
         .map(|plugin| load(plugin, engine))
         .collect::<Result<Vec<_>, _>>()?;
     let deserializer = load(&config.deserializer.value, engine)?;
+    let key = config.deserializer.key.as_ref();
+    let key_deserializer = key.map(|key| load(&key.plugin, engine)).transpose()?;
     let bytes = |bytes: u64| usize::try_from(bytes).unwrap_or(usize::MAX);
     let limits = Limits {
         memory_max_bytes: bytes(config.limits.memory_max_bytes),
@@ -43,6 +45,7 @@ pub(super) fn plugins(config: &PipelineConfig, engine: &PluginEngine) -> Result<
     Ok(Plugins {
         interceptors,
         deserializer,
+        key_deserializer,
         limits,
     })
 }
@@ -69,10 +72,15 @@ pub(super) fn try_options(
         ConsumerInterceptor::open(plugin, options, Arc::clone(schemas), plugins.limits)
             .map_err(|error| at(declared, error))?;
     }
-    let (plugin, options) = &plugins.deserializer;
-    Deserializer::open(plugin, options, Arc::clone(schemas), plugins.limits)
-        .map_err(|error| at(&config.deserializer.value, error))?;
-    Ok(())
+    let try_deserializer = |(plugin, options): &(Plugin, _), part, declared| {
+        Deserializer::open(plugin, part, options, Arc::clone(schemas), plugins.limits)
+            .map_err(|error| at(declared, error))
+    };
+    if let (Some(key), Some(declared)) = (&plugins.key_deserializer, &config.deserializer.key) {
+        try_deserializer(key, Part::Key, &declared.plugin)?;
+    }
+    let value = &config.deserializer.value;
+    try_deserializer(&plugins.deserializer, Part::Value, value).map(drop)
 }
 
 /// An error of a plug-in, at its place in the pipeline file.

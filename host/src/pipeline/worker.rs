@@ -6,6 +6,7 @@ use std::time::Duration;
 use arrow::datatypes::SchemaRef;
 use crossbeam_channel::{Receiver, Sender};
 
+use super::keys::KeyStage;
 use super::{Failure, PipelineError, SinkItem};
 use crate::batch::{MessageBatch, TopicPartition};
 use crate::config::EventTimeFrom;
@@ -42,6 +43,8 @@ pub(super) struct Worker {
 
 pub(super) struct Stages {
     pub(super) interceptors: Vec<ConsumerInterceptor>,
+    /// What decodes keys, if they are.
+    pub(super) keys: Option<KeyStage>,
     pub(super) deserializer: Deserializer,
     pub(super) metadata: MetadataColumns,
     /// Whether tombstones go on to the sink.
@@ -212,8 +215,9 @@ impl Stages {
     pub(super) fn figures(&self, worker: usize) -> Vec<PluginFigures> {
         let interceptors = self.interceptors.iter();
         let interceptors = interceptors.map(|i| (i.name(), i.metrics()));
+        let keys = self.keys.iter().map(KeyStage::figures);
         let deserializer = (self.deserializer.name(), self.deserializer.metrics());
-        let all = interceptors.chain([deserializer]);
+        let all = interceptors.chain(keys).chain([deserializer]);
         all.map(|(plugin, metrics)| PluginFigures {
             plugin: plugin.to_owned(),
             worker,
@@ -247,6 +251,21 @@ impl Stages {
             batches = passed;
         }
         for batch in batches {
+            let (batch, keys) = match &mut self.keys {
+                None => (batch, None),
+                Some(stage) => {
+                    let call = |batch: &_| stage.decode(batch);
+                    let Some(keyed) = retrying.until_answered(&batch, call)? else {
+                        return Ok(None);
+                    };
+                    handled.errors.extend(keyed.errors);
+                    handled.plugin_time += keyed.plugin_time;
+                    (keyed.batch, Some(keyed.keys))
+                }
+            };
+            if batch.is_empty() {
+                continue;
+            }
             let call = |batch: &_| self.deserializer.decode(batch);
             let Some(decoded) = retrying.until_answered(&batch, call)? else {
                 return Ok(None);
@@ -257,7 +276,11 @@ impl Stages {
             handled.skipped +=
                 (batch.len() - with_rows - decoded.errors.len()).saturating_sub(tombstones);
             let first = handled.rows.len();
-            for rows in decoded.rows {
+            let mut rows = decoded.rows;
+            if let (Some(stage), Some(keys)) = (&mut self.keys, keys) {
+                rows = stage.add(&keys, &rows)?;
+            }
+            for rows in rows {
                 handled.rows.push(self.metadata.add(rows)?);
             }
             if self.passes_tombstones {

@@ -18,7 +18,7 @@ use super::instance::{CallError, Instance, OpenError};
 use super::load::Plugin;
 use super::opened::{Answer, BatchStop, Kind, Opened};
 use super::origin::{self, Failed, Origins};
-use super::{MessageError, PluginMetrics, columns, messages};
+use super::{MessageError, Part, PluginMetrics, columns, messages};
 use crate::batch::MessageBatch;
 use crate::event_time::Marks;
 use crate::rows::Rows;
@@ -44,7 +44,7 @@ pub struct Decoded {
 }
 
 impl Deserializer {
-    /// Opens a deserializer for message values, and so checks its options.
+    /// Opens a deserializer for keys or for values, and so checks its options.
     ///
     /// `options` is a JSON object.
     ///
@@ -52,11 +52,12 @@ impl Deserializer {
     /// See [`OpenError`].
     pub fn open(
         plugin: &Plugin,
+        part: Part,
         options: &serde_json::Value,
         schemas: Arc<dyn SchemaSource>,
         limits: Limits,
     ) -> Result<Self, OpenError> {
-        Opened::new(plugin, options, schemas, limits).map(Deserializer)
+        Opened::new(plugin, part, options, schemas, limits).map(Deserializer)
     }
 
     /// The plug-in's own name.
@@ -105,15 +106,17 @@ impl Kind for Decoding {
     fn open(
         plugin: &Plugin,
         store: &mut Store<HostState>,
+        part: Part,
         config: &Config,
     ) -> wasmtime::Result<Result<Guest, String>> {
         let instance = plugin.pre.instantiate(&mut *store)?;
         let plugin = DeserializerPlugin::new(&mut *store, &instance)?;
-        let opened = plugin.weir_connector_deserializer().decoder().call_open(
-            store,
-            wit::Part::Value,
-            config,
-        )?;
+        let part = match part {
+            Part::Key => wit::Part::Key,
+            Part::Value => wit::Part::Value,
+        };
+        let decoder = plugin.weir_connector_deserializer().decoder();
+        let opened = decoder.call_open(store, part, config)?;
         Ok(opened.map(|decoder| Guest {
             plugin,
             decoder,
@@ -140,7 +143,11 @@ impl Kind for Decoding {
         for group in &answer.groups {
             if !instance.guest.schemas.contains_key(&group.schema) {
                 let schema = schema(instance, group.schema, timeout)?;
-                instance.guest.schemas.insert(group.schema, schema);
+                let schemas = &mut instance.guest.schemas;
+                // Many writer schemas may have rows of one.
+                let equal = schemas.values().find(|known| **known == schema);
+                let schema = equal.map_or(schema, Arc::clone);
+                schemas.insert(group.schema, schema);
             }
         }
         let schemas = &instance.guest.schemas;

@@ -17,7 +17,7 @@ use super::instance::{CallError, Instance, OpenError};
 use super::load::Plugin;
 use super::opened::{Answer, BatchStop, Kind, Opened};
 use super::origin::{Failed, Origins};
-use super::{MessageError, PluginMetrics, messages};
+use super::{MessageError, Part, PluginMetrics, messages};
 use crate::batch::{BinaryColumn, Headers, MessageBatch, NullableColumn};
 use crate::event_time::Marks;
 use crate::schemas::SchemaSource;
@@ -52,7 +52,7 @@ impl ConsumerInterceptor {
         schemas: Arc<dyn SchemaSource>,
         limits: Limits,
     ) -> Result<Self, OpenError> {
-        Opened::new(plugin, options, schemas, limits).map(ConsumerInterceptor)
+        Opened::new(plugin, Part::Value, options, schemas, limits).map(ConsumerInterceptor)
     }
 
     /// The plug-in's own name.
@@ -101,6 +101,7 @@ impl Kind for Intercepting {
     fn open(
         plugin: &Plugin,
         store: &mut Store<HostState>,
+        _part: Part,
         config: &Config,
     ) -> wasmtime::Result<Result<Guest, String>> {
         let instance = plugin.pre.instantiate(&mut *store)?;

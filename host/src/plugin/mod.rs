@@ -35,6 +35,15 @@ pub use interceptor::{ConsumerInterceptor, Intercepted};
 pub use load::{Description, LoadError, Plugin};
 pub use opened::BatchStop;
 
+/// What of a message a plug-in is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// Its key.
+    Key,
+    /// Its value.
+    Value,
+}
+
 /// A message that a plug-in, or its failure, left without a result.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MessageError {

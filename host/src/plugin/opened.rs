@@ -13,7 +13,7 @@ use super::imports::{HostState, Rights};
 use super::instance::{CallError, Instance, OpenError};
 use super::load::Plugin;
 use super::prefetch::Prefetch;
-use super::{MessageError, PluginMetrics};
+use super::{MessageError, Part, PluginMetrics};
 use crate::batch::MessageBatch;
 use crate::event_time::Marks;
 use crate::schemas::SchemaSource;
@@ -36,6 +36,7 @@ pub(super) trait Kind {
     fn open(
         plugin: &Plugin,
         store: &mut Store<HostState>,
+        part: Part,
         config: &Config,
     ) -> wasmtime::Result<Result<Self::Guest, String>>;
 
@@ -85,13 +86,16 @@ pub(super) struct Opened<K: Kind> {
     plugin: Plugin,
     rights: Rights,
     limits: Limits,
+    part: Part,
     config: Config,
     instance: Option<Instance<K::Guest>>,
 }
 
 impl<K: Kind> Opened<K> {
+    /// For keys or for values; those who see whole messages are for values.
     pub(super) fn new(
         plugin: &Plugin,
+        part: Part,
         options: &serde_json::Value,
         schemas: Arc<dyn SchemaSource>,
         limits: Limits,
@@ -101,10 +105,11 @@ impl<K: Kind> Opened<K> {
             plugin: plugin.clone(),
             rights: Rights {
                 schemas,
-                prefetch: Prefetch::default(),
+                prefetch: Prefetch::new(part),
                 metrics: PluginMetrics::default(),
             },
             limits,
+            part,
             config: Config {
                 options: options.to_string(),
             },
@@ -236,7 +241,7 @@ impl<K: Kind> Opened<K> {
     fn new_instance(&self) -> Result<Instance<K::Guest>, OpenError> {
         let plugin = || self.plugin.reference().to_owned();
         Instance::open(&self.plugin, self.rights.clone(), self.limits, |store| {
-            K::open(&self.plugin, store, &self.config)
+            K::open(&self.plugin, store, self.part, &self.config)
         })
         .map_err(|source| OpenError::Broke {
             plugin: plugin(),
