@@ -1,4 +1,5 @@
-//! weir's Avro deserializer: Confluent wire format in, Arrow columns out.
+//! weir's Avro deserializer: Confluent wire format in, Arrow columns out; and its serializer, in
+//! [`write`].
 //!
 //! ```text
 //! messages ─► framing ─► group for each schema id ─► block ─► column ─► Arrow arrays
@@ -47,6 +48,7 @@ mod plan;
 mod plugin;
 mod run;
 mod schema;
+pub mod write;
 
 pub use decoder::{AvroFormat, Decoder, compile_schema};
 pub use group::Group;

@@ -70,6 +70,7 @@ impl Deserializer for Avro {
     }
 }
 
+#[cfg(not(feature = "serializer"))]
 weir_guest::export_deserializer!(Avro);
 
 #[cfg(test)]

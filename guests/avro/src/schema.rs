@@ -59,6 +59,16 @@ impl Parsed {
     /// Defaults are left out: a writer schema does not need them, and registries hold
     /// schemas whose defaults do not fit their type, which Java does not check either.
     pub(crate) fn parse(schema: &schemas::Schema) -> Result<Self, SchemaError> {
+        Self::parse_parts(schema, false)
+    }
+
+    /// As [`parse`](Self::parse), with the defaults where all of them fit their types: a field
+    /// that has no column is written as its default.
+    pub(crate) fn parse_with_defaults(schema: &schemas::Schema) -> Result<Self, SchemaError> {
+        Self::parse_parts(schema, true).or_else(|_| Self::parse(schema))
+    }
+
+    fn parse_parts(schema: &schemas::Schema, defaults: bool) -> Result<Self, SchemaError> {
         match schema.schema_type {
             schemas::SchemaType::Avro => {}
             schemas::SchemaType::Protobuf => return Err(SchemaError::Language("Protobuf")),
@@ -68,7 +78,9 @@ impl Parsed {
         let mut fields = Vec::with_capacity(schema.references.len() + 1);
         for (number, text) in texts.chain([&schema.text]).enumerate() {
             let mut part: Value = text_or_name(text)?;
-            remove_defaults(&mut part);
+            if !defaults {
+                remove_defaults(&mut part);
+            }
             fields.push(json!({ "name": format!("schema{number}"), "type": part }));
         }
         // One record around them all makes the parser meet the types in this order.
