@@ -6,7 +6,7 @@ use std::process::Command;
 /// Folders under `guests/`, and the names of the modules that the host embeds.
 const GUESTS: [&str; 5] = ["avro", "bench", "drop-by-header", "json", "protobuf"];
 /// Those that are a serializer too, with that feature.
-const SERIALIZERS: [&str; 1] = ["avro"];
+const SERIALIZERS: [&str; 3] = ["avro", "json", "protobuf"];
 
 fn main() {
     // Asked for when it runs: a target folder may be copied from one checkout to another.
@@ -17,11 +17,12 @@ fn main() {
         println!("cargo::rerun-if-changed={}", root.join(watched).display());
     }
     for guest in GUESTS {
-        build(root, guest, &out.join(guest).with_extension("wasm"), &[]);
+        let module = out.join(guest).with_extension("wasm");
+        build(&root, guest, &module, &[]);
     }
     for guest in SERIALIZERS {
         let module = out.join(format!("{guest}-serializer.wasm"));
-        build(root, guest, &module, &["--features", "serializer"]);
+        build(&root, guest, &module, &["--features", "serializer"]);
     }
 }
 

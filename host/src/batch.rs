@@ -6,6 +6,9 @@ use std::sync::Arc;
 /// The header that names the schema of a value in Confluent's wire format v1.
 pub(crate) const VALUE_SCHEMA_HEADER: &[u8] = b"__value_schema_id";
 
+/// The same for a key.
+pub(crate) const KEY_SCHEMA_HEADER: &[u8] = b"__key_schema_id";
+
 /// One topic and one of its partitions.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct TopicPartition {

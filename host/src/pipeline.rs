@@ -11,6 +11,7 @@
 //! run dry, the sink makes durable what it has, and the source commits that.
 
 mod delivery;
+mod serializing;
 mod stamping;
 mod worker;
 
@@ -21,6 +22,7 @@ use std::time::Instant;
 use crossbeam_channel::{Sender, bounded};
 
 use self::delivery::Delivery;
+use self::serializing::Serializing;
 use self::stamping::Stamping;
 use crate::batch::TopicPartition;
 use crate::config::{AlignmentMode, PipelineConfig, RateLimit, Tolerance, WatermarkConfig};
@@ -59,6 +61,10 @@ pub struct Plugins {
     pub interceptors: Vec<(Plugin, serde_json::Value)>,
     /// Deserializer of values.
     pub deserializer: (Plugin, serde_json::Value),
+    /// Serializer of values, if rows become messages by one.
+    pub serializer: Option<(Plugin, serde_json::Value)>,
+    /// Serializer of keys, if they are made by one.
+    pub key_serializer: Option<(Plugin, serde_json::Value)>,
     /// For each instance.
     pub limits: Limits,
 }
@@ -194,7 +200,9 @@ pub fn start(config: &PipelineConfig, parts: Parts) -> Result<Running, PipelineE
     let mut stages = Vec::with_capacity(parts.workers);
     for _ in 0..parts.workers.max(1) {
         let metadata = MetadataColumns::new(&config.source.metadata_columns);
-        stages.push(open(&parts.plugins, &parts.schemas, metadata)?);
+        let mut stage = open(&parts.plugins, &parts.schemas, metadata)?;
+        stage.serializing = Serializing::open(&config.sink, &parts.plugins, &parts.schemas)?;
+        stages.push(stage);
     }
 
     let plugins = stages.iter().enumerate();
@@ -326,6 +334,7 @@ fn open(
         interceptors,
         deserializer,
         metadata,
+        serializing: None,
     })
 }
 

@@ -349,6 +349,8 @@ fn each_batch_has_the_watermark_after_it(broker: &dyn Broker) {
         plugins: Plugins {
             interceptors: vec![],
             deserializer: (avro, json!({})),
+            serializer: None,
+            key_serializer: None,
             limits: Limits::default(),
         },
         schemas: Arc::new(Orders(id)),

@@ -14,7 +14,6 @@ mod bind;
 mod compile;
 mod derive;
 mod json;
-mod number;
 mod plugin;
 mod put;
 
@@ -35,6 +34,7 @@ pub struct AvroWriter;
 
 impl WriteFormat for AvroWriter {
     const TYPE: SchemaType = SchemaType::Avro;
+    const SINGLE_OBJECT: bool = true;
 
     type Plan = WritePlan;
 
@@ -57,6 +57,7 @@ impl WriteFormat for AvroWriter {
         fields: &[Field],
         part: Part,
         _name: Option<&str>,
+        _validate: bool,
     ) -> Result<WritePlan, String> {
         let parsed = Parsed::parse_with_defaults(schema).map_err(|error| error.to_string())?;
         compile::compile(&parsed, fields, part)

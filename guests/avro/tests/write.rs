@@ -74,7 +74,7 @@ fn avro(text: &str) -> schemas::Schema {
 }
 
 fn writer(part: Part, options: &str) -> Writer<AvroWriter> {
-    Writer::new(part, WriteOptions::parse(options).unwrap())
+    Writer::open(part, WriteOptions::parse(options).unwrap()).unwrap()
 }
 
 fn target(fields: &[Field]) -> Target {

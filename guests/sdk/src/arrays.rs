@@ -1,7 +1,12 @@
 //! Reading the columns that a serializer is lent, as low as [`columns`](crate::columns) writes
 //! them: typed slices of Arrow's buffers, found once a batch.
 
+mod number;
+pub mod text;
+
 use crate::rows::{Array, Field};
+
+pub use number::{NumberFault, Scale, exact_double, half};
 
 /// The field after those below field `index`, in pre-order.
 ///
@@ -178,6 +183,49 @@ impl<'a> Lists<'a> {
 #[inline(always)]
 fn offset(offsets: &[[u8; 4]], row: usize) -> usize {
     u32::from_le_bytes(offsets[row]) as usize
+}
+
+/// The zone of the format of a timestamp: empty where it has none, and is what a clock on a wall
+/// shows.
+#[must_use]
+pub fn zone(format: &str) -> Option<&str> {
+    format.strip_prefix("ts")?.get(2..)
+}
+
+/// How many ns the unit of a time, a timestamp or a duration has.
+#[must_use]
+pub fn unit_ns(format: &str) -> Option<i64> {
+    let unit = ["tt", "ts", "tD"]
+        .iter()
+        .find_map(|kind| format.strip_prefix(kind));
+    Some(match unit?.get(..1)? {
+        "s" => 1_000_000_000,
+        "m" => 1_000_000,
+        "u" => 1_000,
+        "n" => 1,
+        _ => return None,
+    })
+}
+
+/// Precision and scale of the format of a decimal, and the bytes of a value.
+#[must_use]
+pub fn decimal(format: &str) -> Option<(usize, i32, usize)> {
+    let mut numbers = format.strip_prefix("d:")?.split(',');
+    let (precision, scale) = (numbers.next()?, numbers.next()?);
+    let width = match numbers.next() {
+        None | Some("128") => 16,
+        Some("32") => 4,
+        Some("64") => 8,
+        Some("256") => 32,
+        Some(_) => return None,
+    };
+    Some((precision.parse().ok()?, scale.parse().ok()?, width))
+}
+
+/// The width of the format of binary values of a fixed size.
+#[must_use]
+pub fn width(format: &str) -> Option<usize> {
+    format.strip_prefix("w:")?.parse().ok()
 }
 
 /// Whole numbers of any width.

@@ -35,5 +35,5 @@ pub use lookup::{HostSchemas, SchemaLookup};
 pub use messages::{Messages, ShapeError};
 pub use one_schema::{OneSchema, SchemaName};
 pub use payloads::PayloadBuilder;
-pub use write_options::{SubjectNameStrategy, WriteFraming, WriteOptions};
+pub use write_options::{SubjectNameStrategy, WriteFraming, WriteOptions, WriteValidation};
 pub use writer::{SchemaRegistry, WriteFormat, Writer};

@@ -284,6 +284,8 @@ fn weir(
         plugins: Plugins {
             interceptors: Vec::new(),
             deserializer: (plugin, serde_json::json!({})),
+            serializer: None,
+            key_serializer: None,
             limits: Limits::default(),
         },
         schemas: Arc::new(OneSchema::avro(&topic.schema)),

@@ -22,7 +22,11 @@ pub(super) fn check(args: &CheckArgs) -> Result<(), CliError> {
         file.display(),
         show::source(&config.source)
     );
-    for (plugin, _) in plugins.interceptors.iter().chain([&plugins.deserializer]) {
+    let all = plugins.interceptors.iter().chain([&plugins.deserializer]);
+    let all = all
+        .chain(&plugins.key_serializer)
+        .chain(&plugins.serializer);
+    for (plugin, _) in all {
         let about = plugin.description();
         println!("  ─► {} {} ({})", about.name, about.version, plugin.kind());
     }

@@ -10,7 +10,9 @@ use crate::config::{
     ConfigError, PipelineConfig, PluginConfig, PluginRef, Problem, SchemasConfig, SinkConfig,
 };
 use crate::pipeline::{Parts, Plugins, default_workers};
-use crate::plugin::{ConsumerInterceptor, Deserializer, Limits, Plugin, PluginEngine};
+use crate::plugin::{
+    ConsumerInterceptor, Deserializer, Limits, Part, Plugin, PluginEngine, Serializer,
+};
 use crate::schemas::{self, SchemaSource};
 use crate::sink::file::FileSink;
 use crate::sink::kafka::KafkaSink;
@@ -34,6 +36,11 @@ pub(super) fn plugins(config: &PipelineConfig, engine: &PluginEngine) -> Result<
         .map(|plugin| load(plugin, engine))
         .collect::<Result<Vec<_>, _>>()?;
     let deserializer = load(&config.deserializer.value, engine)?;
+    let (serializer, key_serializer) = match &config.sink {
+        SinkConfig::Kafka(kafka) => (kafka.serializer.as_ref(), kafka.key_serializer.as_ref()),
+        SinkConfig::Stdout | SinkConfig::File(_) => (None, None),
+    };
+    let serializer_of = |plugin| load_serializer(plugin, engine);
     let bytes = |bytes: u64| usize::try_from(bytes).unwrap_or(usize::MAX);
     let limits = Limits {
         memory_max_bytes: bytes(config.limits.memory_max_bytes),
@@ -43,6 +50,8 @@ pub(super) fn plugins(config: &PipelineConfig, engine: &PluginEngine) -> Result<
     Ok(Plugins {
         interceptors,
         deserializer,
+        serializer: serializer.map(serializer_of).transpose()?,
+        key_serializer: key_serializer.map(serializer_of).transpose()?,
         limits,
     })
 }
@@ -53,6 +62,18 @@ fn load(
 ) -> Result<(Plugin, serde_json::Value), CliError> {
     let plugin = match &config.plugin {
         PluginRef::BuiltIn(name) => Plugin::load(engine, name),
+        PluginRef::Path(path) => Plugin::load_file(engine, path),
+    };
+    let plugin = plugin.map_err(|error| at(config, error))?;
+    Ok((plugin, config.options.clone()))
+}
+
+fn load_serializer(
+    config: &PluginConfig,
+    engine: &PluginEngine,
+) -> Result<(Plugin, serde_json::Value), CliError> {
+    let plugin = match &config.plugin {
+        PluginRef::BuiltIn(name) => Plugin::load_serializer(engine, name),
         PluginRef::Path(path) => Plugin::load_file(engine, path),
     };
     let plugin = plugin.map_err(|error| at(config, error))?;
@@ -72,6 +93,19 @@ pub(super) fn try_options(
     let (plugin, options) = &plugins.deserializer;
     Deserializer::open(plugin, options, Arc::clone(schemas), plugins.limits)
         .map_err(|error| at(&config.deserializer.value, error))?;
+    let SinkConfig::Kafka(sink) = &config.sink else {
+        return Ok(());
+    };
+    let serializers = [
+        (&plugins.key_serializer, &sink.key_serializer, Part::Key),
+        (&plugins.serializer, &sink.serializer, Part::Value),
+    ];
+    for (plugin, declared, part) in serializers {
+        if let (Some((plugin, options)), Some(declared)) = (plugin, declared) {
+            Serializer::open(plugin, part, options, Arc::clone(schemas), plugins.limits)
+                .map_err(|error| at(declared, error))?;
+        }
+    }
     Ok(())
 }
 

@@ -69,7 +69,7 @@ pub use secret::Secret;
 pub use security::{HostNameCheck, SaslMechanism, SecurityProtocol};
 pub use sink::{
     Acks, Codec, FileCompression, FileFormat, FileSinkConfig, FromInput, KafkaSinkConfig,
-    MessageKey, MessageTimestamp, Partitioner, Serializer, SinkConfig, Timestamp,
+    MessageKey, MessageTimestamp, Partitioner, SinkConfig, Timestamp,
 };
 pub use source::{
     GroupProtocol, IsolationLevel, RateLimit, SourceConfig, Start, StartupMode, StopAt, StopMode,
@@ -204,6 +204,7 @@ impl PipelineConfig {
             .iter()
             .map(|plugin| ("interceptors", plugin));
         let plugins = plugins.chain([("deserializer.value.plugin", &self.deserializer.value)]);
+        let plugins = plugins.chain(self.sink.plugins());
         let plugins = plugins.filter_map(|(key, plugin)| match &plugin.plugin {
             PluginRef::Path(path) => Some((key, path.as_path(), &plugin.declared)),
             PluginRef::BuiltIn(_) => None,
@@ -271,6 +272,7 @@ fn read(reader: &mut Reader<'_>, path: &Path) -> Option<PipelineConfig> {
     );
     let limits = plugin::read_limits(reader);
     let watermark = watermark::read(reader);
+    sink::check_late_records(reader, &sink, watermark.as_ref());
     let tolerance = reader.choice(&keys::pipeline::ERRORS_TOLERANCE);
     let delivery_guarantee = reader.choice(&keys::pipeline::DELIVERY_GUARANTEE);
     Some(PipelineConfig {

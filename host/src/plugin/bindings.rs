@@ -36,11 +36,10 @@ pub(crate) mod serializer {
     wasmtime::component::bindgen!({
         path: "../wit",
         world: "serializer-plugin",
-        // Columns are lent as they lie: without copies of their buffers.
-        ownership: Borrowing { duplicate_if_necessary: true },
         with: {
             "weir:connector/types": super::deserializer::weir::connector::types,
             "weir:connector/messages": super::deserializer::weir::connector::messages,
+            "weir:connector/rows": super::deserializer::weir::connector::rows,
             "weir:connector/schemas": super::deserializer::weir::connector::schemas,
             "weir:connector/log": super::deserializer::weir::connector::log,
             "weir:connector/metrics": super::deserializer::weir::connector::metrics,

@@ -23,10 +23,20 @@ pub(super) const BUILTINS: &[(&str, &[u8])] = &[
 
 /// Name and module of each built-in serializer: of the same crates, built with their feature
 /// `serializer`.
-pub(super) const SERIALIZERS: &[(&str, &[u8])] = &[(
-    "avro",
-    include_bytes!(concat!(env!("OUT_DIR"), "/avro-serializer.wasm")),
-)];
+pub(super) const SERIALIZERS: &[(&str, &[u8])] = &[
+    (
+        "avro",
+        include_bytes!(concat!(env!("OUT_DIR"), "/avro-serializer.wasm")),
+    ),
+    (
+        "json-schema",
+        include_bytes!(concat!(env!("OUT_DIR"), "/json-serializer.wasm")),
+    ),
+    (
+        "protobuf",
+        include_bytes!(concat!(env!("OUT_DIR"), "/protobuf-serializer.wasm")),
+    ),
+];
 
 /// The names that a pipeline file may use in place of a path. Those of serializers are apart:
 /// see [`serializer_names`].

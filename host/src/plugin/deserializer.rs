@@ -18,7 +18,7 @@ use super::instance::{CallError, Instance, OpenError};
 use super::load::Plugin;
 use super::opened::{Answer, BatchStop, Kind, Opened};
 use super::origin::{self, Failed, Origins};
-use super::{MessageError, PluginMetrics, columns, messages};
+use super::{MessageError, Part, PluginMetrics, columns, messages};
 use crate::batch::MessageBatch;
 use crate::rows::Rows;
 use crate::schemas::SchemaSource;
@@ -53,7 +53,7 @@ impl Deserializer {
         schemas: Arc<dyn SchemaSource>,
         limits: Limits,
     ) -> Result<Self, OpenError> {
-        Opened::new(plugin, options, schemas, limits).map(Deserializer)
+        Opened::new(plugin, Part::Value, options, schemas, limits).map(Deserializer)
     }
 
     /// The plug-in's own name.
@@ -96,20 +96,23 @@ struct Guest {
 impl Kind for Decoding {
     const KIND: PluginKind = PluginKind::Deserializer;
     type Guest = Guest;
+    type Input = MessageBatch;
     type Output = Vec<Rows>;
 
     fn open(
         plugin: &Plugin,
         store: &mut Store<HostState>,
+        part: Part,
         config: &Config,
     ) -> wasmtime::Result<Result<Guest, String>> {
         let instance = plugin.pre.instantiate(&mut *store)?;
         let plugin = DeserializerPlugin::new(&mut *store, &instance)?;
-        let opened = plugin.weir_connector_deserializer().decoder().call_open(
-            store,
-            wit::Part::Value,
-            config,
-        )?;
+        let part = match part {
+            Part::Key => wit::Part::Key,
+            Part::Value => wit::Part::Value,
+        };
+        let decoder = plugin.weir_connector_deserializer().decoder();
+        let opened = decoder.call_open(store, part, config)?;
         Ok(opened.map(|decoder| Guest {
             plugin,
             decoder,

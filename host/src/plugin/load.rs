@@ -10,10 +10,10 @@ use wasmtime::component::{Component, InstancePre};
 use super::bindings::consumer_interceptor::ConsumerInterceptorPluginPre;
 use super::bindings::deserializer::DeserializerPluginPre;
 use super::bindings::serializer::SerializerPluginPre;
+use super::builtin;
 use super::component::{PluginKind, check_imports, component, kind};
 use super::engine::{Limits, PluginEngine};
 use super::imports::{HostState, printable, ticks};
-use super::builtin;
 
 /// Bytes that a plug-in file may have.
 const FILE_MAX: u64 = 256 << 20;

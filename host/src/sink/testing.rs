@@ -54,5 +54,6 @@ pub(super) fn rows_from(rows: RecordBatch, messages: &[Message]) -> Rows {
         origins: RowOrigins::Identity,
         event_times: None,
         watermark: None,
+        encoded: Default::default(),
     }
 }

@@ -1,11 +1,10 @@
 //! A plan with the buffers of one batch.
 
-use weir_guest::arrays::{Bits, Integers, Lists, Validity, Variable, Wide, fixed};
+use weir_guest::arrays::{Bits, Integers, Lists, Scale, Validity, Variable, Wide, fixed};
 use weir_guest::rows::{Array, Field};
 
 use super::compile::{Interval, Op, Step};
 use super::json::JsonType;
-use super::number::Scale;
 use crate::decimal::Decimal;
 
 /// One step with the values that it takes.

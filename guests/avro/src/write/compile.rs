@@ -3,12 +3,10 @@
 use apache_avro::Schema;
 use apache_avro::schema::{InnerDecimalSchema, RecordSchema, UuidSchema};
 use weir_guest::Part;
-use weir_guest::arrays::{children, extension, path, roots};
+use weir_guest::arrays::{Scale, children, decimal, extension, path, roots, unit_ns, width, zone};
 use weir_guest::rows::Field;
 
-use super::derive::decimal;
 use super::json::{JsonType, Style};
-use super::number::Scale;
 use crate::compile::{branch_names, fixed_size};
 use crate::decimal::{DIGITS_256, Decimal};
 use crate::schema::Parsed;
@@ -236,7 +234,7 @@ impl Compiler<'_> {
         let field = &self.fields[column];
         let format = field.format.as_str();
         let misfit = || self.misfit(schema, column);
-        let width = || format.strip_prefix("w:").and_then(|w| w.parse().ok());
+        let width = || width(format);
         let is_json = format == "u" && extension(field) == Some("arrow.json");
         Ok(match (schema, format) {
             (Schema::Null, "n") => Op::Null,
@@ -270,7 +268,7 @@ impl Compiler<'_> {
                 Op::Enum(symbols)
             }
             (Schema::Decimal(schema), _) => {
-                let (_, scale) = decimal(format).ok_or_else(misfit)?;
+                let (_, scale, width) = decimal(format).ok_or_else(misfit)?;
                 if usize::try_from(scale) != Ok(schema.scale) || schema.precision > DIGITS_256 {
                     return Err(misfit());
                 }
@@ -279,12 +277,6 @@ impl Compiler<'_> {
                     InnerDecimalSchema::Fixed(fixed) => {
                         Some(fixed_size(fixed, &field.name).map_err(|error| error.to_string())?)
                     }
-                };
-                let width = match format.rsplit(',').next() {
-                    Some("32") if format.matches(',').count() == 2 => 4,
-                    Some("64") if format.matches(',').count() == 2 => 8,
-                    Some("256") if format.matches(',').count() == 2 => 32,
-                    _ => 16,
                 };
                 Op::Decimal(Decimal::new(schema.precision, size), width)
             }
@@ -337,30 +329,18 @@ impl Compiler<'_> {
 
 /// How whole numbers and times become those of a schema.
 fn integer(schema: &Schema, format: &str) -> Option<Scale> {
-    const SECOND: i64 = 1_000_000_000;
-    const DAY: i64 = 86_400 * SECOND;
-    let unit = |letter: &str| {
-        Some(match letter {
-            "s" => SECOND,
-            "m" => 1_000_000,
-            "u" => 1_000,
-            "n" => 1,
-            _ => return None,
-        })
-    };
+    const DAY: i64 = 86_400_000_000_000;
     let is_plain = matches!(format, "c" | "s" | "i" | "l" | "C" | "S" | "I" | "L");
     let of_units = |kind: &str, scale: Scale, to: i64| {
         if is_plain {
             return Some(scale);
         }
-        let rest = format.strip_prefix(kind)?;
-        let letter = rest.get(..1)?;
-        Some(scale.units(unit(letter)?, to))
+        let from = unit_ns(format).filter(|_| format.starts_with(kind))?;
+        Some(scale.units(from, to))
     };
     // An instant has a zone, and what a clock on a wall shows has none.
     let timestamp = |is_instant: bool, to: i64| {
-        let zone = format.strip_prefix("ts").and_then(|rest| rest.get(2..));
-        if zone.is_some_and(|zone| zone.is_empty() == is_instant) {
+        if zone(format).is_some_and(|zone| zone.is_empty() == is_instant) {
             return None;
         }
         of_units("ts", Scale::LONG, to)

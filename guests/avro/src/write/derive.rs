@@ -5,7 +5,7 @@ use std::collections::HashSet;
 
 use serde_json::{Map, Value, json};
 use weir_guest::Part;
-use weir_guest::arrays::{children, extension, path, roots};
+use weir_guest::arrays::{children, decimal, extension, path, roots};
 use weir_guest::rows::Field;
 
 /// The schema of rows with these columns, or of a key that is the value of the only one.
@@ -132,7 +132,7 @@ impl Derive<'_> {
             }
             return Ok(fixed);
         }
-        if let Some((precision, scale)) = decimal(format) {
+        if let Some((precision, scale, _)) = decimal(format) {
             if scale < 0 {
                 return Err(format!(
                     "column `{}`: a decimal with the scale {scale}, and Avro has none below 0",
@@ -173,12 +173,6 @@ impl Derive<'_> {
         }
         name
     }
-}
-
-/// Precision and scale of the format of a decimal.
-pub(super) fn decimal(format: &str) -> Option<(usize, i32)> {
-    let mut numbers = format.strip_prefix("d:")?.split(',');
-    Some((numbers.next()?.parse().ok()?, numbers.next()?.parse().ok()?))
 }
 
 /// Avro specification, "Names".

@@ -22,7 +22,7 @@ impl Serializer for AvroSerializer {
     }
 
     fn open(part: Part, options: &str) -> Result<Self, String> {
-        Ok(Self(Writer::new(part, WriteOptions::parse(options)?)))
+        Writer::open(part, WriteOptions::parse(options)?).map(Self)
     }
 
     fn prepare(&mut self, number: u32, target: Target) -> Result<(), BatchError> {

@@ -1,13 +1,13 @@
 //! Values to bytes.
 
 use weir_guest::RowBatch;
-use weir_guest::arrays::{Integers, path};
+use weir_guest::arrays::text::push_uuid;
+use weir_guest::arrays::{Integers, NumberFault, exact_double, half, path};
 use weir_guest::confluent::PayloadBuilder;
 
 use super::bind::{Node, Values};
 use super::compile::{Interval, Root, WritePlan};
 use super::json::Style;
-use super::number::{NumberFault, exact_double, half};
 
 /// What is wrong with a value, and in which column.
 pub(super) struct Stop {
@@ -100,7 +100,10 @@ impl Node<'_> {
             }
             Values::Bytes(values) => text(values.get(row), out),
             Values::FixedAsBytes(values) => text(values.get(row), out),
-            Values::UuidText(values) => uuid(values.get(row), out),
+            Values::UuidText(values) => {
+                long(36, out);
+                push_uuid(values.get(row), out);
+            }
             Values::Fixed(values) => out.extend_from_slice(values.get(row)),
             Values::BytesAsFixed(values, size) => {
                 let value = values.get(row);
@@ -267,19 +270,6 @@ pub(super) fn text(bytes: &[u8], out: &mut Vec<u8>) {
 
 fn count(items: &std::ops::Range<usize>) -> i64 {
     i64::try_from(items.len()).unwrap_or(i64::MAX)
-}
-
-/// As in RFC 9562, section 4.
-fn uuid(bytes: &[u8], out: &mut Vec<u8>) {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    long(36, out);
-    for (at, byte) in bytes.iter().enumerate() {
-        if matches!(at, 4 | 6 | 8 | 10) {
-            out.push(b'-');
-        }
-        out.push(DIGITS[usize::from(byte >> 4)]);
-        out.push(DIGITS[usize::from(byte & 15)]);
-    }
 }
 
 /// Months, days and ms.

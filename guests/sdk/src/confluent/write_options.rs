@@ -26,6 +26,20 @@ pub struct WriteOptions {
     /// The full name of a record whose schema is made from the columns.
     #[serde(rename = "record.name")]
     pub record_name: Option<String>,
+    /// Whether messages are held against their JSON Schema.
+    #[serde(default)]
+    pub validation: WriteValidation,
+}
+
+/// The value of a serializer's option `validation`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum WriteValidation {
+    /// Nobody looks.
+    #[default]
+    Off,
+    /// What the schema does not allow is an error of its row.
+    On,
 }
 
 /// The value of a serializer's option `framing`.

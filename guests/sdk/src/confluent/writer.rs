@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::payloads::PayloadBuilder;
-use super::write_options::{SubjectNameStrategy, WriteFraming, WriteOptions};
+use super::write_options::{SubjectNameStrategy, WriteFraming, WriteOptions, WriteValidation};
 use super::{HostSchemas, prefix_of};
 use crate::rows::Field;
 use crate::schemas::{self, NewSchema, Schema, SchemaError, SchemaType};
@@ -13,6 +13,12 @@ use crate::{BatchError, Encoded, Part, RowBatch, Target};
 pub trait WriteFormat {
     /// The language.
     const TYPE: SchemaType;
+
+    /// Whether messages can be held against their schema once more.
+    const VALIDATES: bool = false;
+
+    /// Whether Avro's single-object encoding is one of its framings.
+    const SINGLE_OBJECT: bool = false;
 
     /// How rows of one schema are written.
     type Plan;
@@ -31,7 +37,7 @@ pub trait WriteFormat {
     fn record_name(schema: &Schema) -> Result<String, String>;
 
     /// How these columns are written by a schema. `name` is the record, where a schema has
-    /// several.
+    /// several; `validate` is given only where [`VALIDATES`](Self::VALIDATES) is true.
     ///
     /// # Errors
     /// For people: what does not fit.
@@ -40,6 +46,7 @@ pub trait WriteFormat {
         fields: &[Field],
         part: Part,
         name: Option<&str>,
+        validate: bool,
     ) -> Result<Self::Plan, String>;
 
     /// What follows the id of the schema: message indexes, for Protobuf.
@@ -133,13 +140,23 @@ struct Known {
 
 impl<F: WriteFormat> Writer<F> {
     /// A writer without targets.
-    #[must_use]
-    pub fn new(part: Part, options: WriteOptions) -> Self {
-        Self {
+    ///
+    /// # Errors
+    /// For people: an option that the format does not have.
+    pub fn open(part: Part, options: WriteOptions) -> Result<Self, String> {
+        if options.validation == WriteValidation::On && !F::VALIDATES {
+            return Err("`validation`: only JSON Schema has rules beyond types".to_owned());
+        }
+        if options.framing == WriteFraming::SingleObject && !F::SINGLE_OBJECT {
+            return Err(
+                "`framing: single-object` is Avro's: take `prefix`, `header` or `raw`".to_owned(),
+            );
+        }
+        Ok(Self {
             part,
             options,
             targets: HashMap::new(),
-        }
+        })
     }
 
     /// Settles which schema the messages of a target have, and how its columns are written.
@@ -186,7 +203,9 @@ impl<F: WriteFormat> Writer<F> {
             ))
         };
         let name = self.options.record_name.as_deref();
-        let plan = F::compile(&known.schema, &target.schema, self.part, name).map_err(failed)?;
+        let validate = self.options.validation == WriteValidation::On;
+        let plan = F::compile(&known.schema, &target.schema, self.part, name, validate);
+        let plan = plan.map_err(failed)?;
         let indexes = F::indexes(&plan).to_vec();
         let (mut prefix, mut header) = (Vec::new(), None);
         match self.options.framing {

@@ -1,10 +1,10 @@
 //! Whole numbers and times on their way from one width or unit to another.
 
-use weir_guest::arrays::Integers;
+use super::Integers;
 
 /// A number that the schema's type cannot have.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum NumberFault {
+pub enum NumberFault {
     /// It is below or above what there is.
     Range(i128),
     /// It would lose digits.
@@ -14,18 +14,26 @@ pub(super) enum NumberFault {
 /// How numbers of a column become those of a schema: multiplied and divided, exactly, and within
 /// bounds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Scale {
-    pub(super) multiply: i64,
-    pub(super) divide: i64,
-    pub(super) min: i64,
-    pub(super) max: i64,
+pub struct Scale {
+    /// What numbers are multiplied with; 1 where they are divided.
+    pub multiply: i64,
+    /// What they are divided by, if that goes without a remainder.
+    pub divide: i64,
+    /// The smallest that there may be then.
+    pub min: i64,
+    /// The largest.
+    pub max: i64,
 }
 
 impl Scale {
-    pub(super) const INT: Self = Self::within(i32::MIN as i64, i32::MAX as i64);
-    pub(super) const LONG: Self = Self::within(i64::MIN, i64::MAX);
+    /// Numbers of 32 bits as they are.
+    pub const INT: Self = Self::within(i32::MIN as i64, i32::MAX as i64);
+    /// Numbers of 64 bits as they are.
+    pub const LONG: Self = Self::within(i64::MIN, i64::MAX);
 
-    const fn within(min: i64, max: i64) -> Self {
+    /// Numbers as they are, within bounds.
+    #[must_use]
+    pub const fn within(min: i64, max: i64) -> Self {
         Self {
             multiply: 1,
             divide: 1,
@@ -35,7 +43,8 @@ impl Scale {
     }
 
     /// Times in units of `from` ns, as times in units of `to` ns.
-    pub(super) fn units(self, from: i64, to: i64) -> Self {
+    #[must_use]
+    pub fn units(self, from: i64, to: i64) -> Self {
         Self {
             multiply: (from / to).max(1),
             divide: (to / from).max(1),
@@ -43,8 +52,12 @@ impl Scale {
         }
     }
 
+    /// The number of a row.
+    ///
+    /// # Errors
+    /// See [`NumberFault`].
     #[inline(always)]
-    pub(super) fn get(self, values: Integers<'_>, row: usize) -> Result<i64, NumberFault> {
+    pub fn get(self, values: Integers<'_>, row: usize) -> Result<i64, NumberFault> {
         let value = values
             .get(row)
             .map_err(|value| NumberFault::Range(value.into()))?;
@@ -70,14 +83,16 @@ impl Scale {
     clippy::cast_possible_truncation,
     reason = "it is looked whether it comes back"
 )]
-pub(super) fn exact_double(value: i64) -> Option<f64> {
+#[must_use]
+pub fn exact_double(value: i64) -> Option<f64> {
     let double = value as f64;
     // 2^63 comes back as 2^63 - 1, which is not what came in.
     (double < 9_223_372_036_854_775_808.0 && double as i64 == value).then_some(double)
 }
 
 /// A number with 16 bits (IEEE 754 binary16) as one with 32.
-pub(super) fn half(bits: u16) -> f32 {
+#[must_use]
+pub fn half(bits: u16) -> f32 {
     let sign = u32::from(bits >> 15) << 31;
     let exponent = u32::from(bits >> 10 & 0x1f);
     let fraction = u32::from(bits & 0x3ff);
