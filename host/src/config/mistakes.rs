@@ -315,7 +315,7 @@ deserializer:
   value: { plugin: avro }
   key: { plugin: ./plugins/house-key.wasm, options: { width: 16 } }
 watermark: { event.time: occurred_at, max.out.of.orderness.ms: 5000, idle.timeout.ms: 30000 }
-sink: { kafka: { topic: orders-clean }, serializer: { plugin: json } }
+sink: { kafka: { topic: orders-clean, serializer: { plugin: json } } }
 errors: { tolerance: all, dead.letter.queue.topic: orders-dlq }
 delivery.guarantee: exactly-once
 ";
