@@ -259,8 +259,10 @@ pub struct BatchBuilder {
     timestamps: Vec<i64>,
     keys: ColumnBuilder,
     values: ColumnBuilder,
-    /// Headers before each message, for messages before the last one that has some.
+    /// Headers before each message.
     header_rows: Vec<u32>,
+    /// Of all columns together.
+    payload_bytes: usize,
     header_names: ColumnBuilder,
     header_values: ColumnBuilder,
 }
@@ -277,11 +279,8 @@ impl BatchBuilder {
             timestamps: Vec::with_capacity(capacity.rows),
             keys: ColumnBuilder::new(capacity.rows, capacity.key_bytes),
             values: ColumnBuilder::new(capacity.rows, capacity.value_bytes),
-            header_rows: Vec::with_capacity(if capacity.headers > 0 {
-                capacity.rows + 1
-            } else {
-                0
-            }),
+            header_rows: Vec::with_capacity(capacity.rows + 1),
+            payload_bytes: 0,
             header_names: ColumnBuilder::new(capacity.headers, capacity.header_bytes),
             header_values: ColumnBuilder::new(capacity.headers, capacity.header_bytes),
         }
@@ -302,16 +301,13 @@ impl BatchBuilder {
     /// Bytes of keys, values and headers so far.
     #[must_use]
     pub fn payload_bytes(&self) -> usize {
-        self.keys.bytes.len()
-            + self.values.bytes.len()
-            + self.header_names.bytes.len()
-            + self.header_values.bytes.len()
+        self.payload_bytes
     }
 
     /// Adds a message; its headers follow by [`BatchBuilder::push_header`].
     ///
-    /// Returns false, and adds nothing, when a column would grow past 4 GiB: finish
-    /// this batch and start the next.
+    /// Returns false, and adds nothing, when the batch would grow past 4 GiB, which is the
+    /// most that positions in a column can say: finish this batch and start the next.
     #[must_use]
     pub fn push(
         &mut self,
@@ -320,30 +316,37 @@ impl BatchBuilder {
         key: Option<&[u8]>,
         value: Option<&[u8]>,
     ) -> bool {
-        if !self.keys.has_room(key) || !self.values.has_room(value) {
+        if !self.take_room(key.map_or(0, <[u8]>::len) + value.map_or(0, <[u8]>::len)) {
             return false;
         }
         self.offsets.push(offset);
         self.timestamps.push(timestamp);
         self.keys.push(key);
         self.values.push(value);
+        self.header_rows.push(self.header_names.count());
         true
     }
 
     /// Adds a header to the last message pushed.
     ///
     /// # Panics
-    /// If there is no message yet, or headers of one batch exceed 4 GiB (a broker's
+    /// If there is no message yet, or the batch would exceed 4 GiB (a broker's
     /// `message.max.bytes` is far below, and batches are cut by bytes).
     pub fn push_header(&mut self, name: &[u8], value: Option<&[u8]>) {
         assert!(!self.offsets.is_empty(), "headers belong to a message");
-        assert!(self.header_names.has_room(Some(name)) && self.header_values.has_room(value));
-        if self.header_rows.len() < self.offsets.len() {
-            let before = self.header_names.count();
-            self.header_rows.resize(self.offsets.len(), before);
-        }
+        assert!(self.take_room(name.len() + value.map_or(0, <[u8]>::len)));
         self.header_names.push(Some(name));
         self.header_values.push(value);
+    }
+
+    /// One check for all columns: each holds a part of the payload.
+    fn take_room(&mut self, more: usize) -> bool {
+        let bytes = self.payload_bytes + more;
+        let fits = u32::try_from(bytes).is_ok();
+        if fits {
+            self.payload_bytes = bytes;
+        }
+        fits
     }
 
     /// The batch, which takes the memory, and how much the next one will need.
@@ -367,8 +370,7 @@ impl BatchBuilder {
     #[must_use]
     pub fn finish(mut self) -> MessageBatch {
         let headers = (self.header_names.count() > 0).then(|| {
-            self.header_rows
-                .resize(self.offsets.len() + 1, self.header_names.count());
+            self.header_rows.push(self.header_names.count());
             Headers {
                 row_offsets: Arc::new(self.header_rows),
                 names: self.header_names.finish().column,
@@ -407,13 +409,9 @@ impl ColumnBuilder {
         }
     }
 
-    fn has_room(&self, value: Option<&[u8]>) -> bool {
-        u32::try_from(self.bytes.len() + value.map_or(0, <[u8]>::len)).is_ok()
-    }
-
     #[expect(
         clippy::cast_possible_truncation,
-        reason = "fewer than 2^32 rows and bytes: see has_room"
+        reason = "fewer than 2^32 rows and bytes: see take_room"
     )]
     fn push(&mut self, value: Option<&[u8]>) {
         match value {

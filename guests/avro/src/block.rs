@@ -229,37 +229,64 @@ fn in_order(
             bytes,
             cursors,
         ),
-        _ => fixed_width(leaf, column, bytes, cursors),
+        _ => fixed_width(leaf, column, bytes, cursors, Slots::Adjoining),
     }
 }
 
-/// Decodes one value of known width of each record, each to its slot.
+/// A number as Avro writes it, and as a column has it.
+trait Number<const N: usize>: Sized {
+    fn read(input: &mut Input<'_>) -> Result<Self, Fault>;
+    fn bytes(self) -> [u8; N];
+}
+
+macro_rules! number {
+    ($number:ty, $width:literal, |$input:ident| $read:expr) => {
+        impl Number<$width> for $number {
+            #[inline(always)]
+            fn read($input: &mut Input<'_>) -> Result<Self, Fault> {
+                $read
+            }
+
+            #[inline(always)]
+            fn bytes(self) -> [u8; $width] {
+                self.to_le_bytes()
+            }
+        }
+    };
+}
+
+number!(u8, 1, |input| run::boolean(input));
+number!(i32, 4, |input| input.int());
+number!(i64, 8, |input| input.long());
+number!(u32, 4, |input| input.array().map(u32::from_le_bytes));
+number!(u64, 8, |input| input.array().map(u64::from_le_bytes));
+
+/// How the slots of cursors lie.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Slots {
+    /// One after the other: the cursors are those of records.
+    Adjoining,
+    /// Anyhow: the cursors are those of items.
+    Apart,
+}
+
+/// Decodes one value of known width at each cursor, to its slot.
 fn fixed_width(
     leaf: Leaf,
     column: &mut Column,
     bytes: &[u8],
     cursors: &mut [Cursor],
+    slots: Slots,
 ) -> Result<(), NotRight> {
-    let Column { valid, data, .. } = column;
-    let valid = leaf.null.map(|null| (null, &mut valid[..]));
-    // Numbers go into their slots as numbers: on the way through a result, an array of bytes
-    // is taken apart.
-    macro_rules! numbers {
-        ($width:literal, |$input:ident| $number:expr) => {{
-            let (slots, _) = data.as_chunks_mut::<$width>();
-            each(bytes, cursors, valid, |slot, $input| {
-                slots[slot] = $number.to_le_bytes();
-                Ok(())
-            })
-        }};
-    }
     match leaf.op {
-        Op::Boolean { .. } => numbers!(1, |input| run::boolean(input)?),
-        Op::Int { .. } => numbers!(4, |input| input.int()?),
-        Op::Long { .. } => numbers!(8, |input| input.long()?),
-        Op::Float { .. } => numbers!(4, |input| u32::from_le_bytes(input.array()?)),
-        Op::Double { .. } => numbers!(8, |input| u64::from_le_bytes(input.array()?)),
+        Op::Boolean { .. } => numbers::<1, u8>(leaf, column, bytes, cursors, slots),
+        Op::Int { .. } => numbers::<4, i32>(leaf, column, bytes, cursors, slots),
+        Op::Long { .. } => numbers::<8, i64>(leaf, column, bytes, cursors, slots),
+        Op::Float { .. } => numbers::<4, u32>(leaf, column, bytes, cursors, slots),
+        Op::Double { .. } => numbers::<8, u64>(leaf, column, bytes, cursors, slots),
         Op::Fixed { size, .. } => {
+            let Column { valid, data, .. } = column;
+            let valid = leaf.null.map(|null| (null, &mut valid[..]));
             let size = size as usize;
             each(bytes, cursors, valid, |slot, input| {
                 data[slot * size..][..size].copy_from_slice(input.take(size)?);
@@ -268,6 +295,77 @@ fn fixed_width(
         }
         _ => Err(NotRight),
     }
+}
+
+/// Where slots adjoin, the loop walks along them: looking each up keeps more in registers than
+/// there are, which costs a tenth of the time of a flat record.
+#[inline(always)]
+fn numbers<const N: usize, T: Number<N>>(
+    leaf: Leaf,
+    column: &mut Column,
+    bytes: &[u8],
+    cursors: &mut [Cursor],
+    slots: Slots,
+) -> Result<(), NotRight> {
+    let Column { valid, data, .. } = column;
+    let (data, _) = data.as_chunks_mut::<N>();
+    let first = cursors.first().map_or(0, |cursor| cursor.slot);
+    match (slots, leaf.null) {
+        (Slots::Adjoining, None) => required::<N, T>(bytes, cursors, &mut data[first..]),
+        (Slots::Adjoining, Some(null)) => {
+            let (data, valid) = (&mut data[first..], &mut valid[first..]);
+            optional::<N, T>(bytes, cursors, data, null, valid)
+        }
+        (Slots::Apart, None) => required_apart::<N, T>(bytes, cursors, data),
+        (Slots::Apart, Some(null)) => each(bytes, cursors, Some((null, valid)), |slot, input| {
+            data[slot] = T::read(input)?.bytes();
+            Ok(())
+        }),
+    }
+}
+
+#[inline(never)]
+fn required<const N: usize, T: Number<N>>(
+    bytes: &[u8],
+    cursors: &mut [Cursor],
+    slots: &mut [[u8; N]],
+) -> Result<(), NotRight> {
+    for (cursor, slot) in cursors.iter_mut().zip(slots) {
+        *slot = cursor.read(bytes, T::read)?.bytes();
+    }
+    Ok(())
+}
+
+#[inline(never)]
+fn required_apart<const N: usize, T: Number<N>>(
+    bytes: &[u8],
+    cursors: &mut [Cursor],
+    slots: &mut [[u8; N]],
+) -> Result<(), NotRight> {
+    for cursor in cursors {
+        slots[cursor.slot] = cursor.read(bytes, T::read)?.bytes();
+    }
+    Ok(())
+}
+
+#[inline(never)]
+fn optional<const N: usize, T: Number<N>>(
+    bytes: &[u8],
+    cursors: &mut [Cursor],
+    slots: &mut [[u8; N]],
+    null: i64,
+    valid: &mut [u8],
+) -> Result<(), NotRight> {
+    for ((cursor, slot), valid) in cursors.iter_mut().zip(slots).zip(valid) {
+        cursor.read(bytes, |input| {
+            if !is_null(input, null)? {
+                *valid = 1;
+                *slot = T::read(input)?.bytes();
+            }
+            Ok(())
+        })?;
+    }
+    Ok(())
 }
 
 /// Calls `decode` for each record that has a value, with its slot. A function of its own for

@@ -10,6 +10,7 @@ mod handing_on;
 mod aligning;
 mod committing;
 mod lists;
+mod lookup;
 mod plan;
 mod renewing;
 
@@ -22,6 +23,7 @@ use rdkafka::consumer::BaseConsumer;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
 use self::aligning::Waiting;
+use self::lookup::Lookup;
 pub(crate) use self::plan::{Found, PlannedPosition, explore};
 use self::reader::Reader;
 use super::batching::BatchLimits;
@@ -161,7 +163,7 @@ fn reader(
         },
         links,
         partitions: Vec::new(),
-        lookup: HashMap::new(),
+        lookup: Lookup::default(),
         seen: HashSet::new(),
         stops: HashMap::new(),
         assignments: 0,

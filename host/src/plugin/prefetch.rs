@@ -12,7 +12,7 @@ use crate::schemas::{Guid, SchemaKey, SchemaSource};
 /// framed must not flood a registry.
 const KEYS_MAX: usize = 256;
 /// Ids whose place is looked at first; a power of two.
-const RECENT: usize = 256;
+const RECENT: usize = 64;
 
 /// What a plug-in has asked for so far. Shared by its instances.
 #[derive(Clone, Debug, Default)]
@@ -72,12 +72,18 @@ impl Prefetch {
 /// The distinct ids of messages that begin as in wire format v0.
 fn ids(values: &NullableColumn, keys: &mut Vec<SchemaKey>) {
     let bytes = &values.column.bytes[..];
-    // Nearly all messages have the id of the one before, or of one a few before.
+    // Nearly all messages begin as the one before, most others as one a few before.
+    let mut last = None;
     let mut recent = [None; RECENT];
     let mut seen = HashSet::new();
-    for ends in values.column.offsets.windows(2) {
-        let message = bytes.get(ends[0] as usize..ends[1] as usize);
-        let Some([0, id @ ..]) = message.and_then(<[u8]>::first_chunk::<5>) else {
+    for ends in values.column.offsets.array_windows() {
+        let [start, end] = ends.map(|end| end as usize);
+        let prefix = bytes.get(start..end).and_then(<[u8]>::first_chunk::<5>);
+        if prefix == last {
+            continue;
+        }
+        last = prefix;
+        let Some([0, id @ ..]) = prefix else {
             continue;
         };
         let id = u32::from_be_bytes(*id);

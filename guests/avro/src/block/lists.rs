@@ -1,7 +1,7 @@
 //! Lists of plain values, item by item: the first items of all records of a block, then the
 //! second ones, each written to where it will lie.
 
-use super::{Cursor, Leaf, NotRight, append, each, fixed_width, prepare};
+use super::{Cursor, Leaf, NotRight, Slots, append, each, fixed_width, prepare};
 use weir_guest::columns::{Column, SHORT};
 
 use crate::{
@@ -94,7 +94,7 @@ pub(super) fn decode(
         for (leaf, spans) in leaves.iter().zip(&mut *spans) {
             let column = &mut columns[leaf.column];
             match leaf.width() {
-                Some(_) => fixed_width(*leaf, column, bytes, items)?,
+                Some(_) => fixed_width(*leaf, column, bytes, items, Slots::Apart)?,
                 None => note(*leaf, column, first, spans, bytes, items)?,
             }
         }

@@ -10,6 +10,7 @@ use rdkafka::topic_partition_list::Offset;
 
 use super::aligning::{self, Waiting};
 use super::lists::list;
+use super::lookup::Lookup;
 use super::{Links, SourceError, SourcedBatch};
 use crate::batch::{MessageBatch, TopicPartition};
 use crate::config::{SourceConfig, StopAt, Topics};
@@ -39,7 +40,7 @@ pub(super) struct Reader<'c> {
     pub(super) partitions: Vec<Partition>,
     /// From topic handle and partition number to an index of `partitions`; forgotten at
     /// each rebalance.
-    pub(super) lookup: HashMap<(usize, i32), usize>,
+    pub(super) lookup: Lookup,
     /// Partitions that were assigned before: `startup.mode` is for the first time.
     pub(super) seen: HashSet<TopicPartition>,
     /// Where bounded reading ends, fixed when a partition is first assigned.
@@ -165,20 +166,15 @@ impl Reader<'_> {
 
     pub(super) fn take(&mut self, message: &Message, now: Instant) {
         let key = (message.topic_handle(), message.partition());
-        let index = match self.lookup.get(&key) {
-            Some(index) => *index,
-            None => {
-                let topic = message.topic();
-                let found = self
-                    .partitions
-                    .iter()
-                    .position(|p| p.source.partition == key.1 && *p.source.topic == *topic);
-                // A message of a partition that was just given up: its next owner has it.
-                let Some(index) = found else { return };
-                self.lookup.insert(key, index);
-                index
-            }
-        };
+        let partitions = &self.partitions;
+        let found = self.lookup.get(key, || {
+            let topic = message.topic();
+            partitions
+                .iter()
+                .position(|p| p.source.partition == key.1 && *p.source.topic == *topic)
+        });
+        // A message of a partition that was just given up: its next owner has it.
+        let Some(index) = found else { return };
         let partition = &mut self.partitions[index];
         let offset = message.offset();
         if partition.stop_at.is_some_and(|stop| offset >= stop) {
