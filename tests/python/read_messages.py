@@ -13,7 +13,9 @@ from confluent_kafka import Consumer, TopicPartition
 from confluent_kafka.schema_registry import SchemaRegistryClient
 from confluent_kafka.schema_registry.avro import AvroDeserializer
 from confluent_kafka.schema_registry.json_schema import JSONDeserializer
+from confluent_kafka.schema_registry.protobuf import ProtobufDeserializer
 from confluent_kafka.serialization import MessageField, SerializationContext
+from google.protobuf import descriptor_pb2, descriptor_pool, message_factory, timestamp_pb2
 
 
 def plain(value):
@@ -28,6 +30,48 @@ def plain(value):
     raise TypeError(f"{type(value)}")
 
 
+def order_class(name):
+    """The class that protoc would make of the schema of orders."""
+    field = descriptor_pb2.FieldDescriptorProto
+    one, many = field.LABEL_OPTIONAL, field.LABEL_REPEATED
+    file = descriptor_pb2.FileDescriptorProto(name=f"{name}.proto", syntax="proto3")
+    file.dependency.append(timestamp_pb2.DESCRIPTOR.name)
+    order = file.message_type.add(name=name)
+    line = order.nested_type.add(name="Lines")
+    line.field.add(name="sku", number=1, label=one, type=field.TYPE_STRING)
+    line.field.add(name="quantity", number=2, label=one, type=field.TYPE_INT32)
+    order.field.add(name="id", number=1, label=one, type=field.TYPE_INT64)
+    order.field.add(name="customer", number=2, label=one, type=field.TYPE_STRING)
+    order.field.add(name="note", number=3, label=one, type=field.TYPE_STRING)
+    order.field.add(name="amount", number=4, label=one, type=field.TYPE_DOUBLE)
+    order.field.add(name="status", number=5, label=one, type=field.TYPE_STRING)
+    order.field.add(
+        name="lines", number=6, label=many, type=field.TYPE_MESSAGE, type_name=f".{name}.Lines"
+    )
+    order.field.add(
+        name="occurred_at",
+        number=7,
+        label=one,
+        type=field.TYPE_MESSAGE,
+        type_name=".google.protobuf.Timestamp",
+    )
+    pool = descriptor_pool.Default()
+    pool.Add(file)
+    return message_factory.GetMessageClass(pool.FindMessageTypeByName(name))
+
+
+def as_dict(order):
+    return {
+        "id": order.id,
+        "customer": order.customer,
+        "note": order.note or None,
+        "amount": order.amount,
+        "status": order.status,
+        "lines": [{"sku": line.sku, "quantity": line.quantity} for line in order.lines],
+        "occurred_at": order.occurred_at.ToMicroseconds(),
+    }
+
+
 def deserializer(kind, registry):
     if kind == "none":
         return lambda payload, context: None if payload is None else payload.decode()
@@ -35,6 +79,10 @@ def deserializer(kind, registry):
         return AvroDeserializer(registry)
     if kind == "json":
         return JSONDeserializer(None, schema_registry_client=registry)
+    if kind.startswith("protobuf:"):
+        order = order_class(kind.removeprefix("protobuf:"))
+        decode = ProtobufDeserializer(order, {"use.deprecated.format": False}, registry)
+        return lambda payload, context: as_dict(decode(payload, context))
     sys.exit(f"there is no deserializer {kind}")
 
 

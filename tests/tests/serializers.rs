@@ -120,6 +120,73 @@ fn what_is_written_as_avro_others_read(broker: &dyn Broker) {
     }
 }
 
+/// Ten orders from `in` to `out`, and what weir reads there.
+fn through(serializer: &str, framing: &str) -> (Mock, Registry, Vec<Value>) {
+    let (mock, registry) = ten_orders();
+    let sink = format!(
+        "sink.kafka: {{ topic: out, serializer: {{ plugin: {serializer}, options: {{ framing: {framing} }} }} }}\n"
+    );
+    run(&mock, &registry, "in", &sink).with_code(0);
+    let reader = serializer.trim_end_matches("-schema");
+    let yaml = pipeline(&mock, &registry, "out", "");
+    let yaml = yaml.replace("deserializer: avro", &format!("deserializer: {reader}"));
+    let rows = Project::new().run(&yaml).finish().with_code(0).rows();
+    (mock, registry, rows)
+}
+
+#[test]
+fn what_is_written_as_json_others_read() {
+    for framing in ["prefix", "header"] {
+        let (mock, registry, rows) = through("json-schema", framing);
+        // JSON Schema's instants are read in microseconds.
+        let expected = |n| {
+            let mut row = orders::row(n);
+            let at = row["occurred_at"].as_str().expect("a text");
+            row["occurred_at"] = json!(at.replace('Z', "000Z"));
+            row
+        };
+        assert_eq!(rows, (0..10).map(expected).collect::<Vec<_>>(), "{framing}");
+        let id = registry.versions("out-value")[0];
+        let schema = registry.schema(id).expect("it is registered");
+        assert!(
+            schema.contains(r#""additionalProperties":false"#),
+            "{schema}"
+        );
+        let of = ("none", "json");
+        let Some(read) = python_reads(&mock, &registry, "out", 10, of) else {
+            return;
+        };
+        let values: Vec<Value> = read
+            .iter()
+            .map(|message| message["value"].clone())
+            .collect();
+        assert_eq!(values, (0..10).map(orders::row).collect::<Vec<_>>());
+    }
+}
+
+#[test]
+fn what_is_written_as_protobuf_others_read() {
+    for framing in ["prefix", "header"] {
+        let (mock, registry, rows) = through("protobuf", framing);
+        let expected = |n| {
+            let mut row = orders::row(n);
+            let at = row["occurred_at"].as_str().expect("a text");
+            row["occurred_at"] = json!(at.replace('Z', "000000Z"));
+            row
+        };
+        assert_eq!(rows, (0..10).map(expected).collect::<Vec<_>>(), "{framing}");
+        let of = ("none", "protobuf:out");
+        let Some(read) = python_reads(&mock, &registry, "out", 10, of) else {
+            return;
+        };
+        let values: Vec<Value> = read
+            .iter()
+            .map(|message| message["value"].clone())
+            .collect();
+        assert_eq!(values, (0..10).map(order).collect::<Vec<_>>());
+    }
+}
+
 #[test]
 fn what_the_registry_refuses_is_not_sent() {
     let (mock, registry) = ten_orders();

@@ -4,7 +4,7 @@
 mod support;
 
 use serde_json::{Value, json};
-use support::{Registry, decode, decoder, fields, json_schema, rows_of, try_decode};
+use support::{Registry, decoder, fields, rows_of, try_decode};
 use weir_guest::confluent::{SchemaRegistry, WriteFormat, WriteOptions, Writer};
 use weir_guest::rows::{Field, RowGroup};
 use weir_guest::schemas::{self, NewSchema, Registered, Registration, SchemaError};
@@ -140,9 +140,10 @@ fn a_schema_made_from_the_columns_holds_every_type() {
     }
     assert_eq!(found, expected);
     let text: Value = serde_json::from_slice(&texts(&encoded)[0]).unwrap();
-    assert_eq!(
-        text["decimal"].to_string(),
-        "-12345678901234567.890".parse::<f64>().unwrap().to_string()
+    let raw = String::from_utf8(texts(&encoded)[0].clone()).unwrap();
+    assert!(
+        raw.contains("\"decimal\":-12345678901234567.890,"),
+        "{raw}"
     );
     assert_eq!(text["map"], json!({"x": 1.5, "": null}));
     assert_eq!(text["instant"], "1969-12-31T23:59:59.000001Z");
@@ -233,5 +234,4 @@ fn columns_that_do_not_fit_are_refused() {
     );
     let why = "the required property `x` has no column";
     assert!(error.unwrap_err().contains(why));
-    let _ = (json_schema("{}", &[]), decode);
 }

@@ -353,3 +353,134 @@ fn believe(
     let errors = errors.map(|(row, reason)| batch.error_of(row, reason));
     Ok((part, errors.collect()))
 }
+
+#[cfg(test)]
+mod tests {
+    use arrow::array::{ArrayRef, Int64Array};
+
+    use super::super::bindings::{messages, rows, types};
+    use super::*;
+
+    fn work() -> Encodable {
+        let values: ArrayRef = Arc::new(Int64Array::from(vec![1, 2, 3]));
+        let rows = RecordBatch::try_from_iter([("n", values)]).unwrap();
+        let target = Targets::default().target(&"t".into(), &rows.schema());
+        Encodable {
+            target: target.unwrap(),
+            rows,
+            start: 0,
+            source: TopicPartition {
+                topic: "s".into(),
+                partition: 0,
+            },
+            offsets: Arc::new(vec![7, 7, 9]),
+        }
+    }
+
+    fn column(offsets: &[u32], bytes: &[u8]) -> types::BinaryColumn {
+        types::BinaryColumn {
+            offsets: offsets.to_vec(),
+            bytes: bytes.to_vec(),
+        }
+    }
+
+    fn answer() -> wit::Encoded {
+        wit::Encoded {
+            payloads: column(&[0, 1, 1, 3], b"abc"),
+            validity: None,
+            headers: None,
+            errors: Vec::new(),
+        }
+    }
+
+    fn reported(row: u32) -> rows::MessageError {
+        let reason = "no".to_owned();
+        rows::MessageError { row, reason }
+    }
+
+    #[test]
+    fn errors_have_the_row_and_the_offset_of_its_message() {
+        let [_, second] = work().halves();
+        let answer = wit::Encoded {
+            payloads: column(&[0, 0, 1], b"c"),
+            validity: Some(vec![0b10]),
+            errors: vec![reported(1)],
+            ..answer()
+        };
+        let (part, errors) = believe(&second, answer).unwrap();
+        assert_eq!(part.start, 1);
+        assert_eq!(part.payloads.get(0), None);
+        assert_eq!(errors[0].row, 2);
+        assert_eq!(errors[0].error.offset, 9);
+    }
+
+    #[test]
+    fn what_does_not_hold_together_is_not_believed() {
+        let headers = |row_offsets: &[u32]| messages::Headers {
+            row_offsets: row_offsets.to_vec(),
+            names: column(&[0, 1], b"a"),
+            values: column(&[0, 1], b"b"),
+            value_validity: None,
+        };
+        let wrong = [
+            wit::Encoded {
+                payloads: column(&[0, 1, 3], b"abc"),
+                ..answer()
+            },
+            wit::Encoded {
+                payloads: column(&[0, 1, 1, 4], b"abc"),
+                ..answer()
+            },
+            wit::Encoded {
+                payloads: column(&[0, 2, 1, 3], b"abc"),
+                ..answer()
+            },
+            wit::Encoded {
+                validity: Some(Vec::new()),
+                ..answer()
+            },
+            wit::Encoded {
+                errors: vec![reported(3)],
+                ..answer()
+            },
+            wit::Encoded {
+                errors: vec![reported(1), reported(1)],
+                ..answer()
+            },
+            wit::Encoded {
+                headers: Some(headers(&[0, 1, 1])),
+                ..answer()
+            },
+            wit::Encoded {
+                headers: Some(headers(&[0, 1, 1, 2])),
+                ..answer()
+            },
+        ];
+        for answer in wrong {
+            let shown = format!("{answer:?}");
+            assert!(believe(&work(), answer).is_err(), "{shown}");
+        }
+        let good = wit::Encoded {
+            headers: Some(headers(&[0, 0, 1, 1])),
+            ..answer()
+        };
+        let (part, errors) = believe(&work(), good).unwrap();
+        assert_eq!(part.payloads.get(2), Some(&b"bc"[..]));
+        assert!(errors.is_empty());
+    }
+
+    #[test]
+    fn targets_are_numbered_once() {
+        let (mut targets, rows) = (Targets::default(), work().rows);
+        let mut number = |topic: &str, rows: &RecordBatch| {
+            let target = targets.target(&topic.into(), &rows.schema());
+            target.unwrap().number
+        };
+        assert_eq!(number("a", &rows), 0);
+        assert_eq!(number("b", &rows), 1);
+        assert_eq!(number("a", &work().rows), 0, "the schema is alike");
+        let other = rows.project(&[]).unwrap();
+        assert_eq!(number("a", &other), 2);
+        assert_eq!(number("a", &rows), 0);
+    }
+}

@@ -47,7 +47,7 @@ const PAUSE: Duration = Duration::from_millis(1);
 /// Produces rows to a topic. Dropped without a flush, it gives up what is in flight.
 pub struct KafkaSink {
     producer: NativeProducer<Context>,
-    config: KafkaSinkConfig,
+    config: Arc<KafkaSinkConfig>,
     json: JsonRows,
 }
 
@@ -65,7 +65,7 @@ impl KafkaSink {
             })?;
         Ok(Self {
             producer: NativeProducer::new(producer),
-            config: config.clone(),
+            config: Arc::new(config.clone()),
             json: JsonRows::default(),
         })
     }
@@ -162,7 +162,7 @@ impl Sink for KafkaSink {
                     source,
                 })?;
         }
-        let config = self.config.clone();
+        let config = Arc::clone(&self.config);
         let topics = Topics::of(&config, rows)?;
         let parts = Parts::of(&config, rows)?;
         let write = self.producer.get().context().begin(rows.len());

@@ -41,7 +41,7 @@ impl KafkaSink {
         };
         let acks = account(&old, Acks::default());
         account(&self.producer, acks);
-        self.config.client = client.clone();
+        std::sync::Arc::make_mut(&mut self.config).client = client.clone();
         Ok(())
     }
 }
