@@ -141,10 +141,7 @@ fn a_schema_made_from_the_columns_holds_every_type() {
     assert_eq!(found, expected);
     let text: Value = serde_json::from_slice(&texts(&encoded)[0]).unwrap();
     let raw = String::from_utf8(texts(&encoded)[0].clone()).unwrap();
-    assert!(
-        raw.contains("\"decimal\":-12345678901234567.890,"),
-        "{raw}"
-    );
+    assert!(raw.contains("\"decimal\":-12345678901234567.890,"), "{raw}");
     assert_eq!(text["map"], json!({"x": 1.5, "": null}));
     assert_eq!(text["instant"], "1969-12-31T23:59:59.000001Z");
 }
