@@ -309,6 +309,7 @@ impl BatchBuilder {
     /// Returns false, and adds nothing, when the batch would grow past 4 GiB, which is the
     /// most that positions in a column can say: finish this batch and start the next.
     #[must_use]
+    #[inline]
     pub fn push(
         &mut self,
         offset: i64,
@@ -332,6 +333,7 @@ impl BatchBuilder {
     /// # Panics
     /// If there is no message yet, or the batch would exceed 4 GiB (a broker's
     /// `message.max.bytes` is far below, and batches are cut by bytes).
+    #[inline]
     pub fn push_header(&mut self, name: &[u8], value: Option<&[u8]>) {
         assert!(!self.offsets.is_empty(), "headers belong to a message");
         assert!(self.take_room(name.len() + value.map_or(0, <[u8]>::len)));

@@ -55,6 +55,7 @@
 
 pub mod config;
 pub mod batch;
+mod aws;
 pub mod kafka;
 pub mod plugin;
 pub mod schemas;

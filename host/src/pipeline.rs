@@ -25,7 +25,9 @@ use self::delivery::Delivery;
 use self::serializing::Serializing;
 use self::stamping::Stamping;
 use crate::batch::TopicPartition;
-use crate::config::{AlignmentMode, PipelineConfig, RateLimit, Tolerance, WatermarkConfig};
+use crate::config::{
+    AlignmentMode, PipelineConfig, RateLimit, SinkConfig, Tolerance, WatermarkConfig,
+};
 use crate::event_time::{Alignment, EventTime, Settings};
 use crate::kafka::{LatestStatistics, Links, Renewal, SourceError, run_source};
 use crate::metrics::{Figures, PluginFigures};
@@ -117,6 +119,7 @@ pub struct Running {
     plugins: Vec<PluginFigures>,
     clients: Vec<(&'static str, LatestStatistics)>,
     renewals: Renewals,
+    schemas: Arc<dyn SchemaSource>,
     source: JoinHandle<Result<(), SourceError>>,
     others: Vec<(&'static str, JoinHandle<()>)>,
 }
@@ -200,7 +203,8 @@ pub fn start(config: &PipelineConfig, parts: Parts) -> Result<Running, PipelineE
     let mut stages = Vec::with_capacity(parts.workers);
     for _ in 0..parts.workers.max(1) {
         let metadata = MetadataColumns::new(&config.source.metadata_columns);
-        let mut stage = open(&parts.plugins, &parts.schemas, metadata)?;
+        let passes_tombstones = matches!(&config.sink, SinkConfig::Kafka(sink) if sink.tombstones);
+        let mut stage = open(&parts.plugins, &parts.schemas, metadata, passes_tombstones)?;
         stage.serializing = Serializing::open(&config.sink, &parts.plugins, &parts.schemas)?;
         stages.push(stage);
     }
@@ -255,10 +259,11 @@ pub fn start(config: &PipelineConfig, parts: Parts) -> Result<Running, PipelineE
     let (sink_limits, new_sink_limits) = crossbeam_channel::unbounded();
     let (renew_sink, sink_renewals) = crossbeam_channel::unbounded();
     let (renew_source, source_renewals) = crossbeam_channel::unbounded();
+    let mut sink = parts.sink;
+    sink.renew_from(sink_renewals);
     let delivery = Delivery::new(
-        parts.sink,
+        sink,
         rows,
-        sink_renewals,
         delivered_in,
         &retrying,
         stamping,
@@ -298,6 +303,7 @@ pub fn start(config: &PipelineConfig, parts: Parts) -> Result<Running, PipelineE
             source: renew_source,
             sink: renew_sink,
         },
+        schemas: parts.schemas,
         source,
         others,
     })
@@ -320,6 +326,7 @@ fn open(
     plugins: &Plugins,
     schemas: &Arc<dyn SchemaSource>,
     metadata: MetadataColumns,
+    passes_tombstones: bool,
 ) -> Result<worker::Stages, OpenError> {
     let interceptors = plugins
         .interceptors
@@ -335,6 +342,7 @@ fn open(
         deserializer,
         metadata,
         serializing: None,
+        passes_tombstones,
     })
 }
 
@@ -362,6 +370,12 @@ impl Running {
     #[must_use]
     pub fn renewals(&self) -> Renewals {
         self.renewals.clone()
+    }
+
+    /// Where its plug-ins get schemas from, to give that new secrets.
+    #[must_use]
+    pub fn schemas(&self) -> Arc<dyn SchemaSource> {
+        Arc::clone(&self.schemas)
     }
 
     /// How far it is.

@@ -3,6 +3,7 @@
 mod encoded;
 mod metadata;
 mod path;
+mod tombstones;
 mod widening;
 
 use std::sync::Arc;
@@ -18,6 +19,8 @@ use crate::event_time::Times;
 pub use encoded::{Encoded, EncodedPart, Payloads};
 pub use metadata::{MetadataColumns, MetadataError};
 pub use path::ColumnPath;
+pub use tombstones::Tombstones;
+pub(crate) use tombstones::attach as attach_tombstones;
 pub(crate) use widening::Widening;
 
 /// Rows of one schema that came from messages of one topic and partition.
@@ -36,6 +39,9 @@ pub struct Rows {
     pub watermark: Option<i64>,
     /// The messages that they become, where a serializer makes them.
     pub encoded: Encoded,
+    /// Keys that are deleted before, between and after these rows; `None` where there are none, or
+    /// where the sink does not care.
+    pub tombstones: Option<Tombstones>,
 }
 
 /// The message behind each row.

@@ -81,7 +81,7 @@ def deserializer(kind, registry):
         return JSONDeserializer(None, schema_registry_client=registry)
     if kind.startswith("protobuf:"):
         order = order_class(kind.removeprefix("protobuf:"))
-        decode = ProtobufDeserializer(order, {"use.deprecated.format": False}, registry)
+        decode = ProtobufDeserializer(order, {"use.deprecated.format": False})
         return lambda payload, context: as_dict(decode(payload, context))
     sys.exit(f"there is no deserializer {kind}")
 

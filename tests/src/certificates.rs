@@ -111,6 +111,12 @@ impl Certificates {
         self.issue(&self.trusted, name, &[], -1)
     }
 
+    /// A new certificate for a broker on this machine, from the other authority.
+    #[must_use]
+    pub fn broker_of_unknown_ca(&self) -> Identity {
+        self.issue(&self.unknown, "broker", &["localhost", "127.0.0.1"], 1)
+    }
+
     /// A new certificate for a server on this machine.
     #[must_use]
     pub fn server(&self) -> Identity {

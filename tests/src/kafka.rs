@@ -122,6 +122,7 @@ impl Kafka {
             folder,
             process: None,
         };
+        kafka.compile()?;
         kafka.format();
         kafka.restart();
         Ok(kafka)
@@ -252,6 +253,43 @@ impl Kafka {
         self.folder.path()
     }
 
+    /// Sets a property for the next [`Kafka::restart`], in place of the one that there is.
+    ///
+    /// # Panics
+    ///
+    /// If the properties cannot be written.
+    pub fn set_property(&self, key: &str, value: &str) {
+        let mut properties =
+            std::fs::read_to_string(self.properties()).expect("the properties are readable");
+        // The last of two equal keys wins in a Java properties file.
+        properties.push_str(&format!("{key}={value}\n"));
+        std::fs::write(self.properties(), properties).expect("the properties are written");
+    }
+
+    fn compile(&self) -> Result<(), Unavailable> {
+        for source in &self.settings.java_sources {
+            let output = Command::new("javac")
+                .args(["-nowarn", "-d"])
+                .arg(self.classes())
+                .arg("-cp")
+                .arg(self.libs.join("*"))
+                .arg(script::root().join("tests/kafka/java").join(source))
+                .output()
+                .map_err(|_| Unavailable {
+                    peer: "Apache Kafka with a class of its own",
+                    reason: "javac is missing (scripts/setup --test installs it)".to_owned(),
+                    required_by: "WEIR_REQUIRE_KAFKA",
+                })?;
+            let errors = String::from_utf8_lossy(&output.stderr);
+            assert!(output.status.success(), "{source}: {errors}");
+        }
+        Ok(())
+    }
+
+    fn classes(&self) -> PathBuf {
+        self.folder.path().join("classes")
+    }
+
     fn format(&self) {
         let properties = self.settings.server_properties(
             self.folder.path(),
@@ -291,7 +329,11 @@ impl Kafka {
             .args(JAVA_OPTIONS)
             .args(&self.settings.java_options)
             .arg("-cp")
-            .arg(self.libs.join("*"))
+            .arg(format!(
+                "{}:{}",
+                self.classes().display(),
+                self.libs.join("*").display()
+            ))
             .arg(class);
         command
     }

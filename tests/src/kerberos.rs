@@ -81,6 +81,17 @@ impl Kerberos {
         keytab
     }
 
+    /// Another keytab of a principal: its key is a new one, and its other keytabs are stale.
+    #[must_use]
+    pub fn another_keytab(&self, principal: &str) -> PathBuf {
+        let _making = self.making.lock().expect("not poisoned");
+        let keytab = self.file(&format!("{}.another.keytab", principal.replace('/', "-")));
+        let _ = std::fs::remove_file(&keytab);
+        let name = keytab.to_str().expect("a temporary folder's name is UTF-8");
+        self.run("kadmin.local", &["ktadd", "-k", name, principal]);
+        keytab
+    }
+
     /// A keytab of a principal that has another key since.
     #[must_use]
     pub fn stale_keytab(&self, principal: &str) -> PathBuf {

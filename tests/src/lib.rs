@@ -8,6 +8,7 @@
 //!
 //! kafka::SecureKafka   listeners with TLS, SASL and ACLs, and clients for them
 //!   ├─ certificates::Certificates     the right ones and the wrong ones
+//!   ├─ aws::ContainerCredentials      AWS credentials that end soon
 //!   ├─ oidc::Oidc                     OAuth tokens and their keys, with a fault switch
 //!   └─ kerberos::Kerberos             a realm with its own server
 //!
@@ -30,6 +31,7 @@
 //! ```
 
 pub mod avro;
+pub mod aws;
 mod broker;
 pub mod certificates;
 pub mod groups;

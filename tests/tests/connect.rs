@@ -289,3 +289,76 @@ fn an_offset_that_is_lost_is_named() {
     // The other one stands all the same.
     assert_eq!(line(&finished, "lost-in[1] -"), "lost-in[1] - 0 - 0");
 }
+
+/// What a run says of an ACL that it lacks, soon: the same as `check --connect`.
+fn run_without(name: &str, yaml: &str) -> String {
+    let finished = Project::new().run(yaml).finish().with_code(1);
+    assert!(finished.took < SOON, "{name}: {:?}", finished.took);
+    // One line, and nothing beside it but the summary.
+    let lines: Vec<&str> = finished.stderr.lines().collect();
+    assert_eq!(lines.len(), 2, "{name}: {}", finished.stderr);
+    assert!(
+        lines[1].starts_with("error: "),
+        "{name}: {}",
+        finished.stderr
+    );
+    lines[1].to_owned()
+}
+
+#[test]
+fn a_run_names_the_acl_that_it_lacks() {
+    let Some(kafka) = kafka() else { return };
+    let admin = kafka.kafka();
+    let (registry, id) = orders::registry();
+    admin.create_topic("lacks-in", 1);
+    admin.create_topic("lacks-out", 1);
+    produce(admin.brokers(), &orders::records("lacks-in", id, 0..3));
+    let brokers = kafka.brokers_of(Listener::SaslPlaintext);
+    let acl = |operation: &str, resource: &str| {
+        format!(
+            "kafka-acls --bootstrap-server {brokers} --add --allow-principal User:bob --operation \
+             {operation} {resource}"
+        )
+    };
+    let bobs = |operation, resource| Acl {
+        user: User::BOB.name,
+        operation,
+        resource,
+    };
+    let yaml = pipeline(
+        "lacks",
+        &bob(kafka),
+        &registry.url(),
+        "",
+        &to_topic("lacks"),
+    );
+    let read = bobs(Operation::Read, Resource::Topic("lacks-in"));
+    kafka.allow(&bobs(Operation::Read, Resource::Group("lacks")));
+    kafka.allow(&read);
+    let error = run_without("sink", &yaml);
+    assert!(
+        error.contains(&acl("Write", "--topic lacks-out")),
+        "{error}"
+    );
+
+    kafka.allow(&bobs(Operation::Write, Resource::Topic("lacks-out")));
+    kafka.disallow(&read);
+    let error = run_without("topic", &yaml);
+    assert!(error.contains(&acl("Read", "--topic lacks-in")), "{error}");
+
+    // An error of one partition is not taken for "nothing committed".
+    let named = yaml.replace("topics: [lacks-in]", "partitions: { lacks-in: [0] }");
+    let error = run_without("offsets of a topic", &named);
+    assert!(error.contains("the group's committed offsets"), "{error}");
+    assert!(error.contains(&acl("Read", "--topic lacks-in")), "{error}");
+
+    kafka.allow(&read);
+    let others = yaml.replace("group.id: lacks", "group.id: not-lacks");
+    let error = run_without("group", &others);
+    assert!(error.contains(&acl("Read", "--group not-lacks")), "{error}");
+
+    // With partitions of its own, the group is asked for nothing but its offsets.
+    let named = others.replace("topics: [lacks-in]", "partitions: { lacks-in: [0] }");
+    let error = run_without("offsets", &named);
+    assert!(error.contains(&acl("Read", "--group not-lacks")), "{error}");
+}

@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use weir_tests::kafka::{Acl, Client, Listener, Mechanism, Operation, Resource, SecureKafka, User};
+use weir_tests::oidc::TokenFault;
 use weir_tests::records::{Reader, produce};
 use weir_tests::weir::{Finished, Project};
 use weir_tests::{available, orders};
@@ -164,6 +165,16 @@ fn tokens_are_renewed_while_nothing_flows() {
         &orders::records("renewed", id, 0..3),
     );
     assert_eq!(weir.wait_for_rows(3).len(), 3);
+
+    // While there are none for a while, what runs goes on, and it comes back by itself.
+    oidc.set_fault("dave", TokenFault::Status(500));
+    weir.wait_for_stderr("still trying");
+    oidc.set_fault("dave", TokenFault::None);
+    produce(
+        kafka.kafka().brokers(),
+        &orders::records("renewed", id, 3..6),
+    );
+    assert_eq!(weir.wait_for_rows(6).len(), 6);
     weir.terminate();
     let _ = weir.finish().with_code(0);
 }

@@ -11,21 +11,19 @@
 
 mod lists;
 
-use std::mem::MaybeUninit;
-
 pub(crate) use lists::Scratch;
 
-use weir_guest::columns::{Column, ColumnFull, SHORT, Symbol};
+use weir_guest::columns::{Column, ColumnFull, Symbol, append};
 use weir_guest::confluent::{Messages, PREFIX, prefix_of};
 
 use crate::{
-    input::{Fault, Input, Wide},
+    input::{Fault, Input},
     plan::{Op, Plan},
     run::{self, Frame},
 };
 
 /// Records in a block: their bytes should stay in the first cache.
-pub(crate) const BLOCK: u32 = 256;
+pub(crate) const BLOCK: u32 = 512;
 
 /// Where the rest of one record lies, and the number that its next value has in a column.
 #[derive(Clone, Copy, Debug, Default)]
@@ -416,7 +414,7 @@ fn strings(
     };
     // All records of the block lie between these two, so this is enough for any of their
     // fields. What it adds up to is bounded by the columns' offsets.
-    let room = last.end - first.position + SHORT;
+    let room = last.end - first.position;
     let before = offsets.len();
     offsets.resize(before + cursors.len() * 4, 0);
     let (ends, _) = offsets[before..].as_chunks_mut::<4>();
@@ -431,77 +429,13 @@ fn strings(
                     valid[slot] = 1;
                 }
                 let length = input.length()?;
-                values.push(input.take_wide(length), length);
+                values.push(input.take_wide(length));
                 Ok(())
             })?;
             *end = values.end();
         }
         Ok(())
     })
-}
-
-/// Values that are written behind those that a column has.
-struct Appended<'c> {
-    start: usize,
-    free: &'c mut [MaybeUninit<u8>],
-    filled: usize,
-}
-
-impl Appended<'_> {
-    #[inline(always)]
-    fn push(&mut self, value: Wide<'_, SHORT>, length: usize) {
-        let free = &mut self.free[self.filled..];
-        match value {
-            Wide::Short(wide) => {
-                free[..SHORT].write_copy_of_slice(wide);
-            }
-            Wide::Long(value) => copy(value, free),
-        }
-        self.filled += length;
-    }
-
-    /// The offset behind the last value, which was seen to fit.
-    #[inline(always)]
-    fn end(&self) -> [u8; 4] {
-        let end = self.start + self.filled;
-        u32::try_from(end).unwrap_or(u32::MAX).to_le_bytes()
-    }
-}
-
-/// Lets `fill` write values of at most `room` bytes, of which the last [`SHORT`] are for what
-/// is copied with a short value.
-#[inline(always)]
-fn append(
-    data: &mut Vec<u8>,
-    room: usize,
-    fill: impl FnOnce(&mut Appended<'_>) -> Result<(), NotRight>,
-) -> Result<(), NotRight> {
-    if i32::try_from(data.len() + room).is_err() {
-        return Err(NotRight);
-    }
-    data.reserve(room);
-    let start = data.len();
-    let mut values = Appended {
-        start,
-        free: data.spare_capacity_mut(),
-        filled: 0,
-    };
-    fill(&mut values)?;
-    let end = start + values.filled;
-    #[expect(unsafe_code, reason = "nothing else takes over what was written")]
-    // SAFETY: `free` is the spare capacity, and its first `filled` bytes were written: each
-    // value where the one before it ends.
-    unsafe {
-        data.set_len(end);
-    }
-    Ok(())
-}
-
-/// Kept apart: a copy of unknown length is a call out of the component.
-#[cold]
-#[inline(never)]
-fn copy(value: &[u8], to: &mut [MaybeUninit<u8>]) {
-    to[..value.len()].write_copy_of_slice(value);
 }
 
 /// Symbols of an enum, in order.

@@ -1,7 +1,7 @@
 //! A cursor over the bytes of one record.
 
 use thiserror::Error;
-use weir_guest::columns::ColumnFull;
+use weir_guest::columns::{ColumnFull, Wide};
 
 /// Items without any bytes (nulls, empty records) that one record's arrays and maps
 /// may hold in all. They cost a sender nothing, so their number needs a bound.
@@ -146,17 +146,12 @@ impl<'a> Input<'a> {
         Ok(taken)
     }
 
-    /// As [`take`](Self::take) for a length that [`length`](Self::length) gave; up to `N` bytes
-    /// with the `N` from the same place, where the batch has as many: more than the value's
-    /// own, for copying it without a loop.
+    /// As [`take`](Self::take) for a length that [`length`](Self::length) gave.
     #[inline(always)]
-    pub(crate) fn take_wide<const N: usize>(&mut self, len: usize) -> Wide<'a, N> {
+    pub(crate) fn take_wide(&mut self, len: usize) -> Wide<'a> {
         let rest = &self.bytes[self.position..];
         self.position += len;
-        match rest.first_chunk() {
-            Some(wide) if len <= N => Wide::Short(wide),
-            _ => Wide::Long(&rest[..len]),
-        }
+        Wide::new(rest, len)
     }
 
     /// The `len` bytes before the position.
@@ -266,14 +261,6 @@ impl<'a> Input<'a> {
         self.position = position;
         Ok(value)
     }
-}
-
-/// See [`Input::take_wide`].
-pub(crate) enum Wide<'a, const N: usize> {
-    /// The value, and what lies behind it.
-    Short(&'a [u8; N]),
-    /// The value.
-    Long(&'a [u8]),
 }
 
 /// The value of a variable-length integer, and the position after it.

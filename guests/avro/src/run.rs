@@ -3,7 +3,7 @@
 use weir_guest::columns::{Column, push_absent};
 
 use crate::{
-    input::{Block, Fault, Input, Wide},
+    input::{Block, Fault, Input},
     plan::{Op, Plan},
 };
 
@@ -329,11 +329,11 @@ pub(crate) fn symbol(input: &mut Input<'_>) -> Result<usize, Fault> {
 #[inline(always)]
 pub(crate) fn bytes(column: &mut Column, input: &mut Input<'_>, check: bool) -> Result<(), Fault> {
     let length = input.length()?;
-    match input.take_wide(length) {
-        _ if check && std::str::from_utf8(input.last(length)).is_err() => Err(Fault::Utf8),
-        Wide::Short(wide) => Ok(column.push_short(wide, length)?),
-        Wide::Long(value) => Ok(column.push_bytes(value)?),
+    let value = input.take_wide(length);
+    if check && std::str::from_utf8(input.last(length)).is_err() {
+        return Err(Fault::Utf8);
     }
+    Ok(column.push_wide(value)?)
 }
 
 /// Twelve bytes of months, days and ms, each a little-endian `u32`, as Arrow's months,

@@ -1,7 +1,7 @@
 //! Turns the slots of a complete block into values.
 
 use prost_reflect::{DynamicMessage, MessageDescriptor, ReflectMessage};
-use weir_guest::columns::{Column, ColumnFull, SHORT};
+use weir_guest::columns::{Column, ColumnFull, Wide, append};
 
 use crate::{
     maps,
@@ -54,14 +54,19 @@ type At = (Fault, Option<usize>);
 /// The bytes themselves, in order.
 #[inline(never)]
 fn texts(bytes: &[u8], column: &mut Column, staged: &Staged, text: bool) -> Result<(), At> {
-    for span in &staged.spans {
-        let (start, len) = (span.start(), span.len());
-        match bytes.get(start..).and_then(<[u8]>::first_chunk) {
-            Some(wide) if len <= SHORT => column.push_short(wide, len),
-            _ => column.push_bytes(&bytes[start..start + len]),
+    let Column { offsets, data, .. } = column;
+    let before = offsets.len();
+    offsets.resize(before + staged.spans.len() * 4, 0);
+    let (ends, _) = offsets[before..].as_chunks_mut::<4>();
+    let room = staged.spans.iter().map(|span| span.len()).sum();
+    let appended = append::<ColumnFull>(data, room, |values| {
+        for (span, end) in staged.spans.iter().zip(ends) {
+            values.push(Wide::new(&bytes[span.start()..], span.len()));
+            *end = values.end();
         }
-        .map_err(full)?;
-    }
+        Ok(())
+    });
+    appended.map_err(full)?;
     if text && !column.is_utf8_from(staged.base) {
         let value = |span: &&Span| std::str::from_utf8(staged.bytes(bytes, **span)).is_err();
         let bad = staged.spans.iter().find(value);

@@ -147,7 +147,7 @@ impl Group {
             end: cursor.end,
         }));
         let mut run = Run::new(plan, bytes, &mut self.columns.values, &mut self.slots);
-        run.prepare(block.len());
+        run.prepare(0, block.len());
         block::read(&mut run, &mut self.places, first).is_ok()
             && finish(plan, bytes, &mut self.columns.values, &mut self.slots).is_ok()
     }
@@ -157,7 +157,7 @@ impl Group {
         let first = self.columns.rows.count() as usize;
         let (plan, bytes) = (&self.plan, messages.bytes());
         let mut run = Run::new(plan, bytes, &mut self.columns.values, &mut self.slots);
-        run.prepare(block.len());
+        run.prepare(0, block.len());
         for (slot, cursor) in (first..).zip(block) {
             run.row(slot, cursor.fields, cursor.end)?;
         }

@@ -60,9 +60,10 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// Makes the slots of `count` rows, but for those of lists, which [`row`](Self::row) makes.
-    pub(crate) fn prepare(&mut self, count: usize) {
-        let Some(scope) = self.plan.scopes.first() else {
+    /// Makes the slots of `count` rows or items, but for those of lists, which
+    /// [`row`](Self::row) makes for rows.
+    pub(crate) fn prepare(&mut self, scope: usize, count: usize) {
+        let Some(scope) = self.plan.scopes.get(scope) else {
             return;
         };
         for (column, slot, nullable) in &scope.slots {
@@ -91,7 +92,7 @@ impl<'a> Run<'a> {
             pushed.map_err(|full| stop(full, *list, start))?;
         }
         self.allow(end - start);
-        self.rest(slot, start, end)
+        self.rest(&self.plan.tables[0], slot, (start, end), 0)
     }
 
     /// Lets lists have as many values as messages of so many bytes may have.
@@ -99,9 +100,23 @@ impl<'a> Run<'a> {
         self.values_left = MAX_VALUES + bytes;
     }
 
-    /// Reads what is left of a message into a row, whose slots are there.
-    pub(crate) fn rest(&mut self, slot: usize, at: usize, end: usize) -> Result<(), Stop> {
-        self.message(&self.plan.tables[0], slot, at, end, 0, 0)?;
+    /// Whether lists may have so many more items of a scope, which count from now on.
+    pub(crate) fn take_values(&mut self, scope: usize, items: usize) -> bool {
+        let values = items.checked_mul(self.plan.scopes[scope].slots.len());
+        let left = values.and_then(|values| self.values_left.checked_sub(values));
+        self.values_left = left.unwrap_or(self.values_left);
+        left.is_some()
+    }
+
+    /// Reads what is left of a message into a slot that is there.
+    pub(crate) fn rest(
+        &mut self,
+        table: &'a Table,
+        slot: usize,
+        (at, end): (usize, usize),
+        depth: u32,
+    ) -> Result<(), Stop> {
+        self.message(table, slot, at, end, 0, depth)?;
         Ok(())
     }
 
@@ -112,15 +127,15 @@ impl<'a> Run<'a> {
         &mut self,
         entry: &Entry,
         slot: usize,
-        mut at: usize,
-        end: usize,
+        (mut at, end): (usize, usize),
+        depth: u32,
     ) -> Result<usize, Stop> {
         let packed = entry.number << 3 | BYTES;
         while at < end {
             let read = wire::varint(self.bytes, at, end);
             let (tag, after) = read.map_err(|fault| whole(fault, at))?;
             if tag == u64::from(entry.tag) {
-                at = self.value(entry, slot, (after, end), 0)?;
+                at = self.value(entry, slot, (after, end), depth)?;
             } else if entry.packable && tag == u64::from(packed) {
                 at = self.packed(*entry, after, end)?;
             } else {
@@ -365,10 +380,9 @@ impl<'a> Run<'a> {
         if let Err(full) = list.grow_list(1) {
             return Err(stop(full, entry.list, at));
         }
-        if self.values_left < scope.slots.len() {
+        if !self.take_values(entry.scope as usize, 1) {
             return Err(stop(Fault::TooManyValues, entry.list, at));
         }
-        self.values_left -= scope.slots.len();
         for (column, kind, nullable) in &scope.slots {
             let index = *column as usize;
             let column = &mut self.columns[index];

@@ -7,11 +7,13 @@
 //!
 //! A [`Layout`] is made once a schema; [`Columns`] are filled once a batch.
 
+mod appended;
 mod column;
 mod layout;
 mod rows;
 mod symbol;
 
+pub use appended::{Appended, Wide, append};
 pub use column::{Column, ColumnFull, SHORT, Shape, Storage, push_absent, truncate};
 pub use layout::{Layout, LayoutError, MAX_DEPTH, MAX_FIELDS};
 pub use rows::{Columns, Rows};

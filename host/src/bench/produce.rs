@@ -82,6 +82,7 @@ fn rows(bytes: usize) -> Result<Rows, BenchError> {
         event_times: None,
         watermark: None,
         encoded: Default::default(),
+        tombstones: None,
     })
 }
 

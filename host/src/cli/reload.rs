@@ -3,15 +3,20 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::Sender;
 
 use super::{show, wiring};
-use crate::config::{ClientProperties, Identity, PipelineConfig, RateLimit, SinkConfig};
+use crate::config::{
+    ClientProperties, Identity, PipelineConfig, RateLimit, RegistryConfig, SchemasConfig,
+    SinkConfig,
+};
 use crate::kafka::{Renewal, try_connection};
 use crate::pipeline::{RateLimits, Running};
+use crate::schemas::SchemaSource;
 
 /// How often files are looked at. What changed has to be the same twice.
 const LOOK: Duration = Duration::from_secs(1);
@@ -30,13 +35,13 @@ pub(super) fn watch(
     running: &Running,
 ) -> std::io::Result<impl FnMut() + Send + use<>> {
     let renewals = running.renewals();
-    let mut clients = vec![Watched::new(
+    let mut clients = vec![WatchedClient::new(
         "the source",
         &config.source.client,
         renewals.source,
     )];
     if let SinkConfig::Kafka(sink) = &config.sink {
-        clients.push(Watched::new("the sink", &sink.client, renewals.sink));
+        clients.push(WatchedClient::new("the sink", &sink.client, renewals.sink));
     }
     let mut reload = Reload {
         path: file.to_owned(),
@@ -44,6 +49,11 @@ pub(super) fn watch(
         limits: limits(config),
         rate_limits: running.rate_limits(),
         clients,
+        registry: Watched::new(
+            "the client of the schema registry",
+            registry(config).map(Identity::of_registry),
+        ),
+        schemas: running.schemas(),
         complaint: None,
     };
     let (hang_up, hung_up) = mpsc::channel();
@@ -68,6 +78,13 @@ fn limits(config: &PipelineConfig) -> [RateLimit; 2] {
     [config.source.rate_limit, config.rate_limit]
 }
 
+fn registry(config: &PipelineConfig) -> Option<&RegistryConfig> {
+    match &config.schemas {
+        SchemasConfig::Registry(registry) => Some(registry),
+        SchemasConfig::None | SchemasConfig::Files(_) => None,
+    }
+}
+
 /// The text of a pipeline file; nothing of one that can be read once only.
 fn again(file: &Path) -> String {
     if file.is_file() {
@@ -85,7 +102,10 @@ struct Reload {
     /// Of the source and of the sink.
     limits: [RateLimit; 2],
     rate_limits: RateLimits,
-    clients: Vec<Watched>,
+    clients: Vec<WatchedClient>,
+    /// The registry's client, where there is a registry.
+    registry: Watched,
+    schemas: Arc<dyn SchemaSource>,
     /// What was wrong with the files, and whether it was told: the first time, somebody may
     /// be at writing them.
     complaint: Option<(String, bool)>,
@@ -100,15 +120,20 @@ struct Refused {
     pause: Duration,
 }
 
-/// One client, and what it has of its files.
+/// Somebody who proves who it is, and what it has of its files.
 struct Watched {
     whose: &'static str,
-    client: ClientProperties,
     /// `None` when files could not be read at the start.
     has: Option<Identity>,
     /// What was there at the last look, where that is something new.
     candidate: Option<Identity>,
     refused: Option<Refused>,
+}
+
+/// One Kafka client.
+struct WatchedClient {
+    watched: Watched,
+    client: ClientProperties,
     renewals: Sender<Renewal>,
 }
 
@@ -160,6 +185,14 @@ impl Reload {
                 wrong.get_or_insert(error);
             }
         }
+        if let Some(new) = registry(config) {
+            let schemas = &self.schemas;
+            let accept = |_: &Identity, _: &[String]| schemas.renew(new).map(Some);
+            let identity = Identity::of_registry(new);
+            if let Err(error) = self.registry.look(identity, now, at_once, accept) {
+                wrong.get_or_insert(error);
+            }
+        }
         match wrong {
             None => self.complaint = None,
             Some(wrong) => self.complain(wrong),
@@ -181,45 +214,71 @@ impl Reload {
     }
 }
 
-impl Watched {
+impl WatchedClient {
     fn new(whose: &'static str, client: &ClientProperties, renewals: Sender<Renewal>) -> Self {
         Self {
-            whose,
+            watched: Watched::new(whose, Identity::of(client).ok()),
             client: client.clone(),
-            has: Identity::of(client).ok(),
-            candidate: None,
-            refused: None,
             renewals,
         }
     }
 
-    /// Takes what is new once it has settled and brokers accept it. The error says what is
-    /// wrong with it; the client goes on with what it has.
+    /// As [`Watched::look`]; brokers have to accept it.
     fn look(&mut self, new: &ClientProperties, now: Instant, at_once: bool) -> Result<(), String> {
-        let identity = Identity::of(new)?;
+        let mut client = self.client.clone();
+        client.take_security_of(new);
+        let accept = |identity: &Identity, changed: &[String]| {
+            try_connection(&client, Instant::now() + TRY_WITHIN)?;
+            // Somebody may have gone on writing meanwhile: then what was tried is not what is there.
+            Ok((Identity::of(new).as_ref() == Ok(identity))
+                .then(|| Renewal::of(changed, client.clone())))
+        };
+        let renewal = self
+            .watched
+            .look(Identity::of(new)?, now, at_once, accept)?;
+        if let Some(renewal) = renewal {
+            // It may have ended meanwhile.
+            let _ = self.renewals.send(renewal);
+            self.client = client;
+        }
+        Ok(())
+    }
+}
+
+impl Watched {
+    fn new(whose: &'static str, has: Option<Identity>) -> Self {
+        Self {
+            whose,
+            has,
+            candidate: None,
+            refused: None,
+        }
+    }
+
+    /// Takes what is new once it has settled and is accepted: `accept` says why not, `None` when
+    /// it is not there any more, and what is made of it. The error says what is wrong with it; the
+    /// client goes on with what it has.
+    fn look<T>(
+        &mut self,
+        identity: Identity,
+        now: Instant,
+        at_once: bool,
+        accept: impl FnOnce(&Identity, &[String]) -> Result<Option<T>, String>,
+    ) -> Result<Option<T>, String> {
         let Some(has) = &self.has else {
             self.has = Some(identity);
-            return Ok(());
+            return Ok(None);
         };
         let changed = identity.changed_since(has);
         if changed.is_empty() {
             (self.candidate, self.refused) = (None, None);
-            return Ok(());
+            return Ok(None);
         }
         let is_settled = at_once || self.candidate.as_ref() == Some(&identity);
         self.candidate = Some(identity.clone());
         if !is_settled {
-            return Ok(());
+            return Ok(None);
         }
-        let mut client = self.client.clone();
-        client.take_security_of(new);
-        let not_taken = |why: &str| {
-            format!(
-                "new {} not taken, {} goes on with the old: {why}",
-                changed.join(", "),
-                self.whose
-            )
-        };
         let known = self
             .refused
             .take()
@@ -229,34 +288,35 @@ impl Watched {
             && !at_once
         {
             self.refused = known;
-            return Ok(());
+            return Ok(None);
         }
-        if let Err(why) = try_connection(&client, Instant::now() + TRY_WITHIN) {
-            let pause = match &known {
-                Some(refused) => (refused.pause * 2).min(TRY_AGAIN_MAX),
-                None => {
-                    show::error(&not_taken(&why));
-                    TRY_AGAIN
-                }
-            };
-            self.refused = Some(Refused {
-                identity,
-                again: Instant::now() + pause,
-                pause,
-            });
-            return Ok(());
+        match accept(&identity, &changed) {
+            Err(why) => {
+                let pause = match &known {
+                    Some(refused) => (refused.pause * 2).min(TRY_AGAIN_MAX),
+                    None => {
+                        show::error(&format!(
+                            "new {} not taken, {} goes on with the old: {why}",
+                            changed.join(", "),
+                            self.whose
+                        ));
+                        TRY_AGAIN
+                    }
+                };
+                self.refused = Some(Refused {
+                    identity,
+                    again: Instant::now() + pause,
+                    pause,
+                });
+                Ok(None)
+            }
+            Ok(None) => Ok(None),
+            Ok(Some(taken)) => {
+                show::note(&format!("{} takes new {}", self.whose, changed.join(", ")));
+                self.has = Some(identity);
+                (self.candidate, self.refused) = (None, None);
+                Ok(Some(taken))
+            }
         }
-        // Somebody may have gone on writing meanwhile: then what was tried is not what is there.
-        if Identity::of(new).as_ref() != Ok(&identity) {
-            return Ok(());
-        }
-        show::note(&format!("{} takes new {}", self.whose, changed.join(", ")));
-        let renewal = Renewal::of(&changed, client.clone());
-        // It may have ended meanwhile.
-        let _ = self.renewals.send(renewal);
-        self.client = client;
-        self.has = Some(identity);
-        (self.candidate, self.refused) = (None, None);
-        Ok(())
     }
 }

@@ -7,6 +7,7 @@ use std::path::Path;
 use sha2::{Digest, Sha256};
 
 use super::client::ClientProperties;
+use super::schemas::RegistryConfig;
 use super::security::is_security;
 
 /// The security properties of a client, and what is in the files that they name. Only
@@ -32,6 +33,18 @@ impl Identity {
             identity.insert(name.to_owned(), hash.finalize().into());
         }
         Ok(Self(identity))
+    }
+
+    /// The secrets of a registry's client. Files with certificates and keys are no part of it: who
+    /// connects looks at them anyway.
+    #[must_use]
+    pub fn of_registry(registry: &RegistryConfig) -> Self {
+        let mut identity = BTreeMap::new();
+        for (key, secret) in registry.secrets() {
+            let hash = Sha256::digest(secret.reveal().as_bytes());
+            identity.insert(key.to_owned(), hash.into());
+        }
+        Self(identity)
     }
 
     /// The properties that are not as in `before`.

@@ -34,6 +34,7 @@ mod plugin;
 mod profile;
 mod reader;
 pub mod reference;
+mod region;
 mod schemas;
 mod secret;
 mod security;
@@ -69,7 +70,7 @@ pub use secret::Secret;
 pub use security::{HostNameCheck, SaslMechanism, SecurityProtocol};
 pub use sink::{
     Acks, Codec, FileCompression, FileFormat, FileSinkConfig, FromInput, KafkaSinkConfig,
-    MessageKey, MessageTimestamp, Partitioner, SinkConfig, Timestamp,
+    MessageKey, MessageTimestamp, Partitioner, Passing, SinkConfig, Timestamp,
 };
 pub use source::{
     GroupProtocol, IsolationLevel, RateLimit, SourceConfig, Start, StartupMode, StopAt, StopMode,

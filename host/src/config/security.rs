@@ -4,7 +4,11 @@ use super::choice::choice;
 use super::client::{ClientProperties, Origin, Property};
 use super::key::Key;
 use super::reader::Reader;
+use super::region::region;
 use super::url;
+
+/// The property that a client of Amazon MSK has, and no other; weir's own, not librdkafka's.
+const MSK_REGION: &str = "sasl.aws.region";
 
 choice! {
     /// How to connect to brokers.
@@ -33,6 +37,8 @@ choice! {
         Gssapi = "GSSAPI",
         /// Tokens from an OAuth endpoint (KIP-768).
         OauthBearer = "OAUTHBEARER",
+        /// Tokens that are signed with AWS credentials; OAUTHBEARER, for brokers.
+        AwsMskIam = "AWS_MSK_IAM",
     }
 }
 
@@ -69,6 +75,7 @@ impl SaslMechanism {
             }
             Self::Gssapi => &["sasl.kerberos."],
             Self::OauthBearer => &["sasl.oauthbearer.", "https."],
+            Self::AwsMskIam => &["sasl.aws."],
         }
     }
 }
@@ -105,10 +112,12 @@ pub(super) fn is_security(name: &str) -> bool {
 }
 
 /// Checks the security keys of a section against each other, and completes its properties.
+/// `servers` are the brokers that they are for.
 pub(super) fn read(
     reader: &mut Reader<'_>,
     keys: &ConnectionKeys,
     properties: &mut ClientProperties,
+    servers: &str,
 ) {
     let protocol = reader
         .choice(keys.key("security.protocol"))
@@ -146,8 +155,12 @@ pub(super) fn read(
             .retain(|name, property| property.is_given() || !name.starts_with("sasl.kerberos."));
     }
     credentials(reader, keys, mechanism);
+    let name = match mechanism {
+        SaslMechanism::AwsMskIam => SaslMechanism::OauthBearer,
+        _ => mechanism,
+    };
     let property = Property {
-        value: mechanism.as_str().to_owned(),
+        value: name.as_str().to_owned(),
         secret: false,
         origin: Origin::Key(mechanism_key.name, reader.location(mechanism_key)),
     };
@@ -159,6 +172,50 @@ pub(super) fn read(
             properties.set_by_weir("sasl.oauthbearer.extensions", &extensions.join(","));
         }
     }
+    if mechanism == SaslMechanism::AwsMskIam {
+        msk(reader, keys, protocol, properties, servers);
+    }
+}
+
+/// Amazon MSK: tokens are for a region, and good for whoever reads them.
+fn msk(
+    reader: &mut Reader<'_>,
+    keys: &ConnectionKeys,
+    protocol: SecurityProtocol,
+    properties: &mut ClientProperties,
+    servers: &str,
+) {
+    if protocol != SecurityProtocol::SaslSsl {
+        let message = "AWS_MSK_IAM needs TLS, or its tokens could be read: write sasl_ssl";
+        reader.contradiction(keys.key("security.protocol"), message);
+    }
+    let key = keys.key("sasl.aws.region");
+    match reader.text(key) {
+        Some(given) if !is_region(&given.value) => {
+            let message = format!(
+                "`{}` is not a region: write one such as eu-central-1",
+                given.shown
+            );
+            reader.invalid(key, given.span, message);
+        }
+        Some(_) => {}
+        None => match region(servers, reader.outside.env).filter(|found| is_region(found)) {
+            Some(region) => properties.set_by_weir(MSK_REGION, &region),
+            None => reader.missing(
+                key,
+                "`sasl.aws.region: eu-central-1`, or set AWS_REGION: the brokers' names do not say \
+                 in which region they are",
+            ),
+        },
+    }
+}
+
+/// It becomes part of a host name.
+fn is_region(text: &str) -> bool {
+    let is_fine = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    text.len() < 64
+        && text.starts_with(|c: char| c.is_ascii_lowercase())
+        && text.chars().all(is_fine)
 }
 
 fn out_of_place(
@@ -188,6 +245,7 @@ fn check_takes(reader: &mut Reader<'_>, keys: &ConnectionKeys, mechanism: SaslMe
         SaslMechanism::Plain,
         SaslMechanism::Gssapi,
         SaslMechanism::OauthBearer,
+        SaslMechanism::AwsMskIam,
     ];
     let starts = others.iter().flat_map(|other| other.takes());
     for start in starts.filter(|start| !mechanism.takes().contains(start)) {
@@ -209,6 +267,7 @@ fn credentials(reader: &mut Reader<'_>, keys: &ConnectionKeys, mechanism: SaslMe
             ("sasl.password", "${env:KAFKA_PASSWORD}"),
         ],
         SaslMechanism::Gssapi => &[("sasl.kerberos.principal", "weir@EXAMPLE.COM")],
+        SaslMechanism::AwsMskIam => &[],
         SaslMechanism::OauthBearer => &[
             (
                 "sasl.oauthbearer.token.endpoint.url",

@@ -51,6 +51,8 @@ pub struct KafkaSinkConfig {
     pub topic_field: Option<String>,
     /// Where keys come from.
     pub key: MessageKey,
+    /// Whether messages without a value are passed on.
+    pub tombstones: bool,
     /// Whether the headers of the source's messages are passed on.
     pub headers: bool,
     /// Where timestamps come from.
@@ -121,6 +123,16 @@ choice! {
         Input = "input",
         /// It is not.
         None = "none",
+    }
+}
+
+choice! {
+    /// Whether messages without a value are passed on.
+    pub enum Passing {
+        /// They are.
+        Pass = "pass",
+        /// They are left out.
+        Skip = "skip",
     }
 }
 
@@ -311,9 +323,15 @@ pub(super) const CONNECTION: ConnectionKeys = ConnectionKeys {
 
 fn kafka(reader: &mut Reader<'_>, source: &SourceConfig) -> KafkaSinkConfig {
     let same_cluster = reader.given(&kafka_sink::BOOTSTRAP_SERVERS).is_none();
-    if !same_cluster {
-        servers(reader, &kafka_sink::BOOTSTRAP_SERVERS);
-    }
+    let servers = if same_cluster {
+        source
+            .client
+            .get("bootstrap.servers")
+            .unwrap_or_default()
+            .to_owned()
+    } else {
+        servers(reader, &kafka_sink::BOOTSTRAP_SERVERS)
+    };
     let topic_field = column(reader, &kafka_sink::TOPIC_FIELD);
     if reader.given(&kafka_sink::TOPIC).is_none()
         && reader.given(&kafka_sink::TOPIC_FIELD).is_none()
@@ -338,7 +356,7 @@ fn kafka(reader: &mut Reader<'_>, source: &SourceConfig) -> KafkaSinkConfig {
         client.retain(|name, _| !is_security(name));
         inherit(&mut client, source, |_, name, _| is_security(name));
     } else {
-        security::read(reader, &CONNECTION, &mut client);
+        security::read(reader, &CONNECTION, &mut client, &servers);
     }
     if same_cluster {
         inherit(&mut client, source, is_shared_connection);
@@ -360,6 +378,7 @@ fn kafka(reader: &mut Reader<'_>, source: &SourceConfig) -> KafkaSinkConfig {
     let key_serializer = key_serializer(reader, &key);
     KafkaSinkConfig {
         topic: topic.map(|topic| topic.value),
+        tombstones: tombstones(reader, &key, topic_field.is_some()),
         topic_field,
         key,
         headers: reader.choice(&kafka_sink::HEADERS) != Some(FromInput::None),
@@ -390,6 +409,26 @@ fn message_key(reader: &mut Reader<'_>) -> MessageKey {
         (None, Some(FromInput::None)) => MessageKey::None,
         (None, _) => MessageKey::Input,
     }
+}
+
+/// A tombstone has no columns, and one without a key deletes nothing.
+fn tombstones(reader: &mut Reader<'_>, key: &MessageKey, has_topic_field: bool) -> bool {
+    let why = match key {
+        MessageKey::None => Some("`key: none`: they would delete nothing"),
+        MessageKey::Field(_) | MessageKey::Fields(_) => {
+            Some("`key.field`: they have no columns to take a key from")
+        }
+        MessageKey::Input if has_topic_field => {
+            Some("`topic.field`: they have no columns to take a topic from")
+        }
+        MessageKey::Input => None,
+    };
+    let wanted = reader.choice(&kafka_sink::TOMBSTONES);
+    if let (Some(Passing::Pass), Some(why)) = (wanted, why) {
+        let message = format!("tombstones cannot be passed on with {why}");
+        reader.contradiction(&kafka_sink::TOMBSTONES, message);
+    }
+    wanted != Some(Passing::Skip) && why.is_none()
 }
 
 fn timestamp(reader: &mut Reader<'_>) -> MessageTimestamp {

@@ -7,10 +7,13 @@ use std::path::{Path, PathBuf};
 /// The largest file that a value may come from, in bytes.
 const MAX_FILE_BYTES: u64 = 1 << 20;
 
+/// The environment, by name.
+pub(super) type Env<'e> = &'e dyn Fn(&str) -> Option<String>;
+
 /// Where the values of `${…}` come from.
 pub(super) struct Outside<'a> {
     /// The environment.
-    pub(super) env: &'a dyn Fn(&str) -> Option<String>,
+    pub(super) env: Env<'a>,
     /// The folder that paths are relative to.
     pub(super) folder: &'a Path,
 }

@@ -359,6 +359,11 @@ fn every_key_that_names_a_property_reaches_it() {
                     .iter()
                     .filter(|line| !line.starts_with(&format!("{leaf}:"))),
             );
+        } else if leaf.starts_with("sasl.aws.") {
+            along.extend(["security.protocol: sasl_ssl", "sasl.mechanism: AWS_MSK_IAM"]);
+            if leaf != "sasl.aws.region" {
+                along.push("sasl.aws.region: eu-west-1");
+            }
         } else if leaf.starts_with("sasl.") {
             along.extend(["security.protocol: sasl_ssl", "sasl.mechanism: PLAIN"]);
         }
@@ -382,13 +387,17 @@ fn every_key_that_names_a_property_reaches_it() {
             "{}: {got:?}",
             key.name
         );
+        reached += 1;
+        // Those are for weir's own tokens.
+        if leaf.starts_with("sasl.aws.") {
+            continue;
+        }
         // librdkafka knows the property, and takes the value.
         let mut native = rdkafka::ClientConfig::new();
         native.set(key.librdkafka.unwrap(), got.unwrap());
         native
             .create_native_config()
             .unwrap_or_else(|error| panic!("{}: {error}", key.name));
-        reached += 1;
     }
     assert!(reached > 80, "{reached} keys");
 }

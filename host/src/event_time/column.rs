@@ -193,6 +193,7 @@ mod tests {
             event_times: None,
             watermark: None,
             encoded: Default::default(),
+            tombstones: None,
         }
     }
 

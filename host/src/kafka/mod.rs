@@ -8,6 +8,7 @@ mod reach;
 mod renewal;
 mod source;
 mod statistics;
+mod tokens;
 
 use std::sync::LazyLock;
 
@@ -18,7 +19,7 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use regex::Regex;
 
 pub(crate) use handshake::explained;
-pub(crate) use native::{NativeProducer, Outgoing, TOPICS_MAX};
+pub(crate) use native::{NativeProducer, Outgoing, TOPICS_MAX, TakenBack};
 pub use offsets::Delivered;
 pub(crate) use reach::{
     Finding, Outcome, Unreached, Use, acl, attempt, topic as topic_finding, topics as ask_topics,
@@ -32,6 +33,7 @@ pub use statistics::{
     BrokerStatistics, GroupStatistics, LatestStatistics, PartitionStatistics, Statistics,
     TopicStatistics, Window,
 };
+pub(crate) use tokens::Tokens;
 
 use crate::config::ClientProperties;
 
@@ -40,7 +42,11 @@ pub(crate) fn client_config(properties: &ClientProperties) -> ClientConfig {
     let mut client = ClientConfig::new();
     // What is shown of it is for weir's own log to say: see `log_line`.
     client.set_log_level(RDKafkaLogLevel::Debug);
-    for (name, property) in properties.iter() {
+    // Those are for weir's own tokens.
+    let known = properties
+        .iter()
+        .filter(|(name, _)| !name.starts_with("sasl.aws."));
+    for (name, property) in known {
         client.set(name, &property.value);
     }
     client
@@ -111,7 +117,7 @@ impl ConsumerContext for LoggingContext {}
 /// One line of librdkafka's log, whose levels are those of syslog.
 pub(crate) fn log_line(level: i32, facility: &str, message: &str) {
     // These come as errors as well, to whoever can tell what they mean.
-    let is_told = matches!(facility, "FAIL" | "ERROR" | "OIDC")
+    let is_told = matches!(facility, "FAIL" | "ERROR" | "FATAL" | "OIDC")
         || facility == "SSL" && message.contains("No matching issuer");
     let level = if is_told { 7 } else { level };
     match level {

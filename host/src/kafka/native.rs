@@ -26,7 +26,7 @@ use rdkafka::topic_partition_list::Offset;
 
 use crate::batch::{TimestampType, TopicPartition};
 
-pub(crate) use producing::{NativeProducer, Outgoing, TOPICS_MAX};
+pub(crate) use producing::{NativeProducer, Outgoing, TOPICS_MAX, TakenBack};
 
 /// The queue on which a consumer gets everything: messages, rebalances, errors.
 ///
@@ -362,37 +362,48 @@ impl Message {
     }
 
     /// Calls `each` with name and value of the headers, in order.
-    pub(super) fn headers(&self, mut each: impl FnMut(&[u8], Option<&[u8]>)) {
-        let mut headers = ptr::null_mut();
-        // SAFETY: the message is alive, and its headers live as long as it does. librdkafka
-        // parses them here, which changes the message: nobody else has it.
-        unsafe {
-            if ffi::rd_kafka_message_headers(self.message, &raw mut headers)
-                != ffi::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR
-            {
-                return;
-            }
-            for i in 0.. {
-                let (mut name, mut value, mut len): (*const c_char, *const c_void, usize) =
-                    (ptr::null(), ptr::null(), 0);
-                let found = ffi::rd_kafka_header_get_all(
-                    headers,
-                    i,
-                    &raw mut name,
-                    &raw mut value,
-                    &raw mut len,
-                );
-                if found != ffi::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR {
-                    return;
-                }
-                each(CStr::from_ptr(name).to_bytes(), bytes(value, len));
-            }
-        }
+    pub(super) fn headers(&self, each: impl FnMut(&[u8], Option<&[u8]>)) {
+        // SAFETY: the message is alive, and nobody else has it.
+        unsafe { each_header(self.message, each) }
     }
 
     fn raw(&self) -> &ffi::rd_kafka_message_t {
         // SAFETY: not null, and alive as long as the event.
         unsafe { &*self.message }
+    }
+}
+
+/// Calls `each` with name and value of a message's headers, in order.
+///
+/// # Safety
+/// A valid message that nobody else has: librdkafka parses headers only here, which changes it.
+unsafe fn each_header(
+    message: *const ffi::rd_kafka_message_t,
+    mut each: impl FnMut(&[u8], Option<&[u8]>),
+) {
+    let mut headers = ptr::null_mut();
+    // SAFETY: the message is alive, and its headers live as long as it does.
+    unsafe {
+        if ffi::rd_kafka_message_headers(message, &raw mut headers)
+            != ffi::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR
+        {
+            return;
+        }
+        for i in 0.. {
+            let (mut name, mut value, mut len): (*const c_char, *const c_void, usize) =
+                (ptr::null(), ptr::null(), 0);
+            let found = ffi::rd_kafka_header_get_all(
+                headers,
+                i,
+                &raw mut name,
+                &raw mut value,
+                &raw mut len,
+            );
+            if found != ffi::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR {
+                return;
+            }
+            each(CStr::from_ptr(name).to_bytes(), bytes(value, len));
+        }
     }
 }
 

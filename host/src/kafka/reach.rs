@@ -208,6 +208,12 @@ fn partitions(count: usize) -> String {
 
 /// The command that adds what is missing.
 pub(crate) fn acl(client: &ClientProperties, operation: &str, resource: &str) -> String {
+    if client.get("sasl.aws.region").is_some() {
+        return format!(
+            "allow {} for {resource} in the IAM policy of who connects",
+            iam_action(operation, resource)
+        );
+    }
     let servers = client.get("bootstrap.servers").unwrap_or("BROKERS");
     // By other mechanisms, brokers make the user of a token, a ticket or a certificate.
     let user = client.get("sasl.username").unwrap_or("USER");
@@ -215,6 +221,16 @@ pub(crate) fn acl(client: &ClientProperties, operation: &str, resource: &str) ->
         "kafka-acls --bootstrap-server {servers} --add --allow-principal User:{user} \
          --operation {operation} {resource}"
     )
+}
+
+/// What Amazon MSK calls an operation.
+fn iam_action(operation: &str, resource: &str) -> &'static str {
+    match (operation, resource.split_once(' ').map(|(kind, _)| kind)) {
+        ("Read", Some("--group")) => "kafka-cluster:AlterGroup and kafka-cluster:DescribeGroup",
+        ("Read", _) => "kafka-cluster:ReadData and kafka-cluster:DescribeTopic",
+        ("Write", _) => "kafka-cluster:WriteData and kafka-cluster:DescribeTopic",
+        _ => "kafka-cluster:WriteDataIdempotently",
+    }
 }
 
 /// Why brokers were not reached.
@@ -241,6 +257,10 @@ impl Unreached {
         let servers = client.get("bootstrap.servers").unwrap_or_default();
         let fix = match self.code {
             Code::Authentication => match client.get("sasl.mechanisms") {
+                _ if client.get("sasl.aws.region").is_some() => {
+                    "check the AWS credentials, sasl.aws.region, and that kafka-cluster:Connect is \
+                     allowed"
+                }
                 Some("OAUTHBEARER") => {
                     "check the keys sasl.oauthbearer.…, and that the endpoint knows the client"
                 }

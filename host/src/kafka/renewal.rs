@@ -1,7 +1,7 @@
 //! New certificates and secrets for clients that run (librdkafka itself has this for
 //! passwords only: librdkafka#2868).
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use rdkafka::ClientContext;
@@ -12,7 +12,7 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 
 use super::native::credentials;
 use super::reach::{Unreached, attempt};
-use super::{client_config, log_line, without_places};
+use super::{Tokens, client_config, log_line, without_places};
 use crate::config::ClientProperties;
 
 /// How a running client comes to what is new.
@@ -62,6 +62,8 @@ pub fn try_connection(client: &ClientProperties, deadline: Instant) -> Result<()
     let consumer: BaseConsumer<Heard> = client_config(&connection)
         .create_with_context(Heard::default())
         .map_err(|error| without_places(&error.to_string()))?;
+    let consumer = Arc::new(consumer);
+    let _tokens = Tokens::for_consumer(&connection, &consumer);
     while let Some(timeout) = attempt(deadline) {
         if consumer.fetch_metadata(None, timeout).is_ok() {
             return Ok(());

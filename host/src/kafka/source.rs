@@ -30,7 +30,7 @@ use super::batching::BatchLimits;
 use super::native::EventQueue;
 use super::offsets::{Delivered, Offsets};
 use super::statistics::LatestStatistics;
-use super::{LoggingContext, Renewal, client_config};
+use super::{LoggingContext, Renewal, Tokens, client_config};
 use crate::batch::{MessageBatch, TopicPartition};
 use crate::config::{ClientProperties, RateLimit, SourceConfig};
 use crate::event_time::EventTime;
@@ -153,6 +153,7 @@ fn reader(
     links: Links,
 ) -> Reader<'_> {
     Reader {
+        tokens: Tokens::for_consumer(&config.client, &consumer),
         queue: EventQueue::of(&consumer),
         consumer,
         config,

@@ -10,7 +10,7 @@ use super::stamping::Stamping;
 use super::worker::Retrying;
 use super::{PipelineError, SinkItem};
 use crate::config::RateLimit;
-use crate::kafka::{Delivered, Renewal};
+use crate::kafka::Delivered;
 use crate::progress::Progress;
 use crate::rate::{Limiter, Permit};
 use crate::rows::Rows;
@@ -23,7 +23,6 @@ const LOOK: Duration = Duration::from_millis(50);
 pub(super) struct Delivery {
     sink: Box<dyn Sink>,
     items: Receiver<SinkItem>,
-    renewals: Receiver<Renewal>,
     delivered: Sender<Delivered>,
     progress: Arc<Progress>,
     stop: Stop,
@@ -46,7 +45,6 @@ impl Delivery {
     pub(super) fn new(
         sink: Box<dyn Sink>,
         items: Receiver<SinkItem>,
-        renewals: Receiver<Renewal>,
         delivered: Sender<Delivered>,
         retrying: &Retrying,
         stamping: Option<Stamping>,
@@ -55,7 +53,6 @@ impl Delivery {
         Delivery {
             sink,
             items,
-            renewals,
             delivered,
             progress: Arc::clone(&retrying.progress),
             stop: retrying.stop.clone(),
@@ -69,16 +66,14 @@ impl Delivery {
     /// Runs until the workers are gone, and everything they sent is durable.
     pub(super) fn run(mut self) -> Result<(), PipelineError> {
         loop {
-            while let Ok(renewal) = self.renewals.try_recv() {
-                self.sink.renew(&renewal)?;
-            }
             match self.items.recv_timeout(LOOK) {
                 Ok(SinkItem::Delivery {
                     delivered,
                     rows,
                     bytes,
                 }) => {
-                    self.wait_for_permit(rows.iter().map(Rows::len).sum(), bytes)?;
+                    let count = |rows: &Rows| rows.len() + rows.tombstones();
+                    self.wait_for_permit(rows.iter().map(count).sum(), bytes)?;
                     let rows = match &mut self.stamping {
                         Some(stamping) => {
                             let clock = jiff::Timestamp::now().as_millisecond();

@@ -92,7 +92,7 @@ impl Stamping {
         self.progress.future.add(all.future);
         self.progress.timeless.add(all.none);
         self.warn(delivered, ahead, now);
-        rows.retain(|rows| rows.rows.num_rows() > 0);
+        rows.retain(|rows| rows.rows.num_rows() > 0 || rows.tombstones.is_some());
         Ok(rows)
     }
 
@@ -224,6 +224,7 @@ mod tests {
             event_times: Some(Times::new(times.to_vec())),
             watermark: None,
             encoded: Default::default(),
+            tombstones: None,
         }
     }
 

@@ -16,7 +16,7 @@ use crate::kafka::{Delivered, SourceItem, SourcedBatch};
 use crate::metrics::PluginFigures;
 use crate::plugin::{BatchStop, ConsumerInterceptor, Deserializer, MessageError};
 use crate::progress::Progress;
-use crate::rows::{MetadataColumns, Rows};
+use crate::rows::{MetadataColumns, Rows, attach_tombstones as attach};
 use crate::stop::Stop;
 
 /// The wait before a batch is tried again doubles from the first to the last of these.
@@ -46,6 +46,8 @@ pub(super) struct Stages {
     pub(super) metadata: MetadataColumns,
     /// What makes messages of rows, if the sink needs that.
     pub(super) serializing: Option<Serializing>,
+    /// Whether tombstones go on to the sink.
+    pub(super) passes_tombstones: bool,
 }
 
 /// What became of a batch in all stages.
@@ -125,7 +127,8 @@ impl Worker {
         let Some(from) = &self.event_time else {
             return Ok(());
         };
-        for rows in rows {
+        // Tombstones alone have no column to look at.
+        for rows in rows.iter_mut().filter(|rows| !rows.is_empty()) {
             let times = event_times(from, rows);
             if let Err(error) = &times {
                 if !self.tolerate {
@@ -257,21 +260,30 @@ impl Stages {
             handled.tombstones += tombstones;
             handled.skipped +=
                 (batch.len() - with_rows - decoded.errors.len()).saturating_sub(tombstones);
+            let first = handled.rows.len();
             for rows in decoded.rows {
                 handled.rows.push(self.metadata.add(rows)?);
+            }
+            if self.passes_tombstones {
+                let failed = decoded.errors.iter().map(|error| error.offset);
+                let mut rows = handled.rows.split_off(first);
+                attach(&batch, &mut rows, failed);
+                handled.rows.append(&mut rows);
             }
             handled.errors.extend(decoded.errors);
             handled.plugin_time += decoded.plugin_time;
         }
         if let Some(serializing) = &mut self.serializing {
-            for rows in &mut handled.rows {
+            for rows in handled.rows.iter_mut().filter(|rows| !rows.is_empty()) {
                 let Some(done) = serializing.run(rows, retrying)? else {
                     return Ok(None);
                 };
                 handled.errors.extend(done.errors);
                 handled.plugin_time += done.plugin_time;
             }
-            handled.rows.retain(|rows| !rows.is_empty());
+            // Tombstones have no rows, and go on.
+            let is_left = |rows: &Rows| !rows.is_empty() || rows.tombstones() > 0;
+            handled.rows.retain(is_left);
         }
         handled.errors.sort_by_key(|error| error.offset);
         Ok(Some(handled))

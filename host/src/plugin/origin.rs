@@ -143,6 +143,7 @@ pub(super) fn in_order(batch: &MessageBatch, mut groups: Vec<(RecordBatch, Origi
             event_times: None,
             watermark: None,
             encoded: Default::default(),
+            tombstones: None,
         }];
     }
     let groups: Vec<(RecordBatch, Vec<u32>)> = groups
@@ -179,6 +180,7 @@ pub(super) fn in_order(batch: &MessageBatch, mut groups: Vec<(RecordBatch, Origi
             event_times: None,
             watermark: None,
             encoded: Default::default(),
+            tombstones: None,
         });
     }
     ordered

@@ -1,6 +1,7 @@
 //! Requests to a schema registry: to which of its addresses, and on whose behalf.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use serde::de::DeserializeOwned;
@@ -20,15 +21,29 @@ const CONTENT_TYPE: &str = "application/vnd.schemaregistry.v1+json";
 
 /// A registry's addresses and how to ask it.
 pub(super) struct Client {
-    connection: Connection,
+    access: RwLock<Arc<Access>>,
     /// Without a slash at their ends.
     addresses: Vec<String>,
     /// Which of them answered last: it is asked first.
     current: AtomicUsize,
-    authorization: Authorization,
     /// Sent with every request.
     headers: Vec<(&'static str, String)>,
     timeout: Duration,
+}
+
+/// Who asks, and how that is proved: replaced as a whole when it is renewed.
+struct Access {
+    connection: Connection,
+    authorization: Authorization,
+}
+
+impl Access {
+    fn open(config: &RegistryConfig) -> Result<Self, SourceError> {
+        Ok(Self {
+            connection: Connection::open(&config.tls, config.proxy.as_ref())?,
+            authorization: Authorization::open(config)?,
+        })
+    }
 }
 
 impl Client {
@@ -42,12 +57,11 @@ impl Client {
             headers.push(("Confluent-Identity-Pool-Id", pool.clone()));
         }
         Ok(Self {
-            connection: Connection::open(&config.tls, config.proxy.as_ref())?,
+            access: RwLock::new(Arc::new(Access::open(config)?)),
             addresses: addresses
                 .map(|url| url.trim_end_matches('/').to_owned())
                 .collect(),
             current: AtomicUsize::new(0),
-            authorization: Authorization::open(config)?,
             headers,
             timeout: config.request_timeout,
         })
@@ -56,6 +70,44 @@ impl Client {
     /// How long one request may take.
     pub(super) fn timeout(&self) -> Duration {
         self.timeout
+    }
+
+    /// Goes on with the secrets of this configuration, once the registry lets them in.
+    ///
+    /// # Errors
+    /// Why they are not taken, without them.
+    pub(super) fn renew(&self, config: &RegistryConfig) -> Result<(), String> {
+        let access = Access::open(config).map_err(|error| error.to_string())?;
+        let address = &self.addresses[self.current.load(Ordering::Relaxed)];
+        let url = format!("{address}/schemas/types");
+        let deadline = Instant::now() + self.timeout;
+        let tried = access
+            .authorization
+            .credentials(self.timeout)
+            .and_then(|credentials| {
+                self.call(
+                    &access,
+                    &url,
+                    &Method::GET,
+                    None,
+                    credentials.as_deref(),
+                    deadline,
+                )
+            });
+        let answer = tried.map_err(|error| error.to_string())?;
+        // Who may not see the types is let in all the same.
+        if answer.status == 401 || answer.status >= 500 {
+            return Err(answer
+                .error(&url, access.authorization.advice())
+                .to_string());
+        }
+        let mut current = self.access.write().unwrap_or_else(PoisonError::into_inner);
+        *current = Arc::new(access);
+        Ok(())
+    }
+
+    fn access(&self) -> Arc<Access> {
+        Arc::clone(&self.access.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Asks for a path, which begins with a slash.
@@ -116,18 +168,20 @@ impl Client {
         deadline: Instant,
     ) -> Result<T, SchemaError> {
         let mut renewed = false;
+        let access = self.access();
+        let authorization = &access.authorization;
         let answer = loop {
-            let credentials = self.authorization.credentials(self.timeout)?;
+            let credentials = authorization.credentials(self.timeout)?;
             let credentials = credentials.as_deref();
-            let answer = self.call(url, method, body, credentials, deadline)?;
+            let answer = self.call(&access, url, method, body, credentials, deadline)?;
             // A token may have been revoked before its time.
-            if answer.status != 401 || renewed || !self.authorization.renew(credentials) {
+            if answer.status != 401 || renewed || !authorization.renew(credentials) {
                 break answer;
             }
             renewed = true;
         };
         if answer.status != 200 {
-            return Err(answer.error(url, self.authorization.advice()));
+            return Err(answer.error(url, authorization.advice()));
         }
         serde_json::from_slice(&answer.body).map_err(|error| {
             SchemaError::Refused(format!(
@@ -139,6 +193,7 @@ impl Client {
 
     fn call(
         &self,
+        access: &Access,
         url: &str,
         method: &Method,
         body: Option<&str>,
@@ -162,7 +217,7 @@ impl Client {
             timeout,
             key: "schema.registry.request.timeout.ms",
         };
-        let agent = self.connection.agent();
+        let agent = access.connection.agent();
         match body {
             Some(body) => {
                 let request = request.header(header::CONTENT_TYPE, CONTENT_TYPE);

@@ -18,7 +18,7 @@ pub use files::FileSource;
 pub use guid::Guid;
 pub use registry::RegistrySource;
 
-use crate::config::{Declared, Location, SchemasConfig};
+use crate::config::{Declared, Location, RegistryConfig, SchemasConfig};
 
 /// The language a schema is written in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -165,6 +165,15 @@ pub trait SchemaSource: Send + Sync {
         Err(SchemaError::Refused(format!(
             "a schema cannot be registered for `{subject}`: that needs `schema.registry.url`"
         )))
+    }
+
+    /// Goes on with the secrets of this configuration, once they work. A source without any has
+    /// nothing to do.
+    ///
+    /// # Errors
+    /// Why they are not taken, without them.
+    fn renew(&self, _config: &RegistryConfig) -> Result<(), String> {
+        Ok(())
     }
 
     /// Gets what is not known yet, side by side, so that asking for it takes no time. What

@@ -197,6 +197,10 @@ impl SchemaSource for RegistrySource {
         self.request_anew(|started| fetch::register(&self.client, subject, schema, started))
     }
 
+    fn renew(&self, config: &RegistryConfig) -> Result<(), String> {
+        self.client.renew(config)
+    }
+
     fn prefetch(&self, keys: &[SchemaKey]) {
         let now = Instant::now();
         let cache = self.cache();

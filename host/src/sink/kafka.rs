@@ -13,11 +13,13 @@ mod acks;
 mod fields;
 mod reach;
 mod renewing;
+mod tombstones;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
+use crossbeam_channel::Receiver;
 use rdkafka::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
@@ -32,11 +34,11 @@ use self::acks::Acks;
 use self::fields::{Bytes, millis, millis_at};
 use super::json::JsonRows;
 use super::{Remedy, Sink, SinkError};
-use crate::batch::{KEY_SCHEMA_HEADER, VALUE_SCHEMA_HEADER};
+use crate::batch::{Envelopes, KEY_SCHEMA_HEADER, VALUE_SCHEMA_HEADER};
 use crate::config::{KafkaSinkConfig, MessageKey, MessageTimestamp};
 use crate::kafka::{
-    LatestStatistics, NativeProducer, Outgoing, Renewal, Statistics, TOPICS_MAX, client_config,
-    explained, is_refused_handshake, log_line, without_places,
+    LatestStatistics, NativeProducer, Outgoing, Renewal, Statistics, TOPICS_MAX, TakenBack, acl,
+    client_config, explained, is_refused_handshake, log_line, without_places,
 };
 use crate::rows::{Payloads, Rows};
 
@@ -49,6 +51,8 @@ pub struct KafkaSink {
     producer: NativeProducer<Context>,
     config: Arc<KafkaSinkConfig>,
     json: JsonRows,
+    /// New certificates and secrets.
+    renewals: Receiver<Renewal>,
 }
 
 impl KafkaSink {
@@ -64,18 +68,26 @@ impl KafkaSink {
                 source,
             })?;
         Ok(Self {
-            producer: NativeProducer::new(producer),
+            producer: NativeProducer::new(producer, &config.client),
             config: Arc::new(config.clone()),
             json: JsonRows::default(),
+            renewals: crossbeam_channel::never(),
         })
     }
 
     /// Puts a message into the producer's queue, and waits for room in it.
-    fn send(&mut self, message: &Outgoing<'_>, rows: &Rows, row: usize) -> Result<(), SinkError> {
+    /// `offset` is where it came from in the partition of `messages`.
+    fn send(
+        &mut self,
+        message: &Outgoing<'_>,
+        messages: &Envelopes,
+        offset: i64,
+    ) -> Result<(), SinkError> {
         while let Err(error) = self.producer.send(message) {
             match error.rdkafka_error_code() {
                 Some(RDKafkaErrorCode::QueueFull) => {
                     self.producer.get().poll(PAUSE);
+                    self.take_renewals()?;
                     self.check()?;
                 }
                 code => {
@@ -87,9 +99,7 @@ impl KafkaSink {
                     };
                     let what = format!(
                         "producing to topic {}{too_many} the row of {} at offset {}",
-                        message.topic,
-                        rows.messages.source,
-                        offset_of(rows, row)
+                        message.topic, messages.source, offset
                     );
                     return Err(self.failed(&what, error));
                 }
@@ -99,7 +109,8 @@ impl KafkaSink {
     }
 
     /// Serves delivery reports that have come in, without waiting.
-    fn collect(&self) -> Result<(), SinkError> {
+    fn collect(&mut self) -> Result<(), SinkError> {
+        self.take_renewals()?;
         // One poll serves one event, which has the reports of one broker's answer.
         loop {
             let before = self.acks(|acks| acks.outstanding());
@@ -132,11 +143,38 @@ impl KafkaSink {
     /// A fatal error of the client, such as a lost producer id, is the reason behind the
     /// error that a message gets.
     fn failed(&self, what: &str, source: KafkaError) -> SinkError {
-        let what = match self.producer.get().client().fatal_error() {
+        let fatal = self.producer.get().client().fatal_error();
+        let what = match &fatal {
             Some((_, reason)) => format!("{what} ({reason})"),
             None => what.to_owned(),
         };
+        let code = fatal.map(|(code, _)| code).or(source.rdkafka_error_code());
+        let what = match code.and_then(|code| self.missing_acl(code)) {
+            Some(acl) => format!("{what} (what is missing: {acl})"),
+            None => what,
+        };
         SinkError::Kafka { what, source }
+    }
+
+    /// What would allow what is refused.
+    fn missing_acl(&self, code: RDKafkaErrorCode) -> Option<String> {
+        let client = &self.config.client;
+        let one = self.config.topic_field.is_none();
+        let topic = self.config.topic.as_deref().filter(|_| one);
+        let write = acl(
+            client,
+            "Write",
+            &format!("--topic {}", topic.unwrap_or("TOPIC")),
+        );
+        match code {
+            RDKafkaErrorCode::TopicAuthorizationFailed => Some(write),
+            // To write a topic is enough for an idempotent producer's id (KIP-679).
+            RDKafkaErrorCode::ClusterAuthorizationFailed => Some(format!(
+                "{write}; for brokers before 2.8 also {}",
+                acl(client, "IdempotentWrite", "--cluster")
+            )),
+            _ => None,
+        }
     }
 
     fn acks<T>(&self, read: impl FnOnce(&Acks) -> T) -> T {
@@ -154,6 +192,14 @@ impl KafkaSink {
 
 impl Sink for KafkaSink {
     fn write(&mut self, rows: &Rows) -> Result<(), SinkError> {
+        let write = self
+            .producer
+            .get()
+            .context()
+            .begin(rows.len() + rows.tombstones());
+        if rows.is_empty() {
+            return self.pass_tombstones(rows, &mut 0, None, write);
+        }
         let mut json = std::mem::take(&mut self.json);
         if rows.encoded.values.is_none() {
             json.encode(&rows.rows)
@@ -165,10 +211,12 @@ impl Sink for KafkaSink {
         let config = Arc::clone(&self.config);
         let topics = Topics::of(&config, rows)?;
         let parts = Parts::of(&config, rows)?;
-        let write = self.producer.get().context().begin(rows.len());
+        let mut deleted = 0;
         let mut headers = Vec::new();
         for row in 0..rows.len() {
             let message = rows.message(row);
+            let offset = rows.messages.offsets[message];
+            self.pass_tombstones(rows, &mut deleted, Some(offset), write)?;
             headers.clear();
             if config.headers
                 && let Some(all) = &rows.messages.headers
@@ -208,8 +256,9 @@ impl Sink for KafkaSink {
                 headers: &headers,
                 opaque: write,
             };
-            self.send(&outgoing, rows, row)?;
+            self.send(&outgoing, &rows.messages, offset)?;
         }
+        self.pass_tombstones(rows, &mut deleted, None, write)?;
         self.json = json;
         Ok(())
     }
@@ -219,14 +268,15 @@ impl Sink for KafkaSink {
         Ok(self.acks(|acks| acks.durable()))
     }
 
-    fn renew(&mut self, renewal: &Renewal) -> Result<(), SinkError> {
-        self.take(renewal)
+    fn renew_from(&mut self, renewals: Receiver<Renewal>) {
+        self.renewals = renewals;
     }
 
     fn flush(&mut self) -> Result<(), SinkError> {
         self.collect()?;
         while self.acks(|acks| acks.outstanding()) > 0 {
             self.producer.get().poll(PAUSE);
+            self.take_renewals()?;
             self.check()?;
         }
         Ok(())
@@ -278,10 +328,6 @@ impl<'a> Parts<'a> {
     }
 }
 
-fn offset_of(rows: &Rows, row: usize) -> i64 {
-    rows.messages.offsets[rows.message(row)]
-}
-
 /// What helps against an error of the producer.
 pub(super) fn remedy(error: &KafkaError) -> Remedy {
     use RDKafkaErrorCode as Code;
@@ -308,6 +354,10 @@ struct Context {
     acks: Mutex<Acks>,
     /// Why brokers will not talk to this client, however often it tries.
     refused: OnceLock<(KafkaError, String)>,
+    /// Whether brokers have turned this client away since the last acknowledgement.
+    turned_away: AtomicBool,
+    /// What is taken back from librdkafka, while that is under way.
+    taken_back: Mutex<Option<Vec<TakenBack>>>,
     /// Whether a passing error was told since the last acknowledgement: librdkafka says so with
     /// each attempt, many times a second.
     complained: AtomicBool,
@@ -337,17 +387,23 @@ impl ClientContext for Context {
     fn error(&self, error: KafkaError, reason: &str) {
         let acks = || self.acks.lock().unwrap_or_else(PoisonError::into_inner);
         let code = error.rdkafka_error_code();
-        let refused = match code {
-            Some(RDKafkaErrorCode::Authentication) => true,
-            Some(code) => acks().durable() == 0 && is_refused_handshake(code, reason),
-            None => false,
-        };
+        let is_turned_away = code.is_some_and(|code| {
+            code == RDKafkaErrorCode::Authentication || is_refused_handshake(code, reason)
+        });
+        if is_turned_away {
+            self.turned_away.store(true, Ordering::Relaxed);
+        }
+        // Who was let in once may be again: with what the files will say, or with other brokers.
+        let refused = is_turned_away && acks().durable() == 0;
         let reason = without_places(reason);
         if refused {
             // The first is told; the others say the same.
             let _ = self.refused.set((error, reason));
+        } else if code == Some(RDKafkaErrorCode::ClusterAuthorizationFailed) {
+            // Without an id, an idempotent producer is at its end.
+            acks().failed(error);
         } else if self.complained.swap(true, Ordering::Relaxed) {
-            tracing::debug!("{reason} ({error}); still trying");
+            tracing::debug!("{reason} ({error})");
         } else {
             tracing::warn!("{reason} ({error}); still trying");
         }
@@ -362,9 +418,23 @@ impl ProducerContext for Context {
         match result {
             Ok(_) => {
                 self.complained.store(false, Ordering::Relaxed);
+                self.turned_away.store(false, Ordering::Relaxed);
                 acks.acknowledged(write);
             }
-            Err((error, _)) => acks.failed(error.clone()),
+            Err((error, message)) => {
+                let mut taken_back = self
+                    .taken_back
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner);
+                let all = taken_back.as_mut();
+                let kept = all.and_then(|all| {
+                    all.push(TakenBack::of(error, message, write)?);
+                    Some(())
+                });
+                if kept.is_none() {
+                    acks.failed(error.clone());
+                }
+            }
         }
     }
 }

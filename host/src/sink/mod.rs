@@ -15,6 +15,7 @@ mod testing;
 use std::time::Instant;
 
 use arrow::datatypes::DataType;
+use crossbeam_channel::Receiver;
 
 use crate::batch::TopicPartition;
 use crate::kafka::{LatestStatistics, Renewal};
@@ -50,14 +51,9 @@ pub trait Sink: Send {
         None
     }
 
-    /// Goes on with new certificates and secrets, without losing or reordering what it has.
-    /// Sinks that have no client have nothing to do.
-    ///
-    /// # Errors
-    /// [`SinkError`]; the sink is not used any more after one.
-    fn renew(&mut self, _renewal: &Renewal) -> Result<(), SinkError> {
-        Ok(())
-    }
+    /// Where new certificates and secrets will come from. A sink with a client goes on with them,
+    /// without losing or reordering what it has; others have nothing to do.
+    fn renew_from(&mut self, _renewals: Receiver<Renewal>) {}
 }
 
 /// Why a sink cannot go on.

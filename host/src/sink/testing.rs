@@ -55,5 +55,6 @@ pub(super) fn rows_from(rows: RecordBatch, messages: &[Message]) -> Rows {
         event_times: None,
         watermark: None,
         encoded: Default::default(),
+        tombstones: None,
     }
 }

@@ -30,6 +30,8 @@ pub(super) struct Peers<'p> {
     pub(super) certificates: &'p Certificates,
     pub(super) oidc: Option<&'p Oidc>,
     pub(super) kerberos: Option<&'p Kerberos>,
+    /// Whether tokens are those of Amazon MSK.
+    pub(super) msk: bool,
 }
 
 impl Listener {
@@ -42,6 +44,30 @@ impl Listener {
         Self::ExpiredCertificate,
         Self::WrongHostName,
     ];
+
+    /// A property of this listener.
+    fn property(self, name: &str) -> String {
+        format!("listener.name.{}.{name}", self.name().to_lowercase())
+    }
+
+    /// What the broker has to show other certificates at its next start: properties and values.
+    pub(super) fn shows(self, identity: &Identity) -> [(String, String); 2] {
+        [
+            (
+                self.property("ssl.keystore.certificate.chain"),
+                inline(identity.certificate()),
+            ),
+            (self.property("ssl.keystore.key"), inline(identity.key())),
+        ]
+    }
+
+    /// The same, to let other clients in.
+    pub(super) fn trusts(self, authority: &Path) -> (String, String) {
+        (
+            self.property("ssl.truststore.certificates"),
+            inline(authority),
+        )
+    }
 
     /// The `security.protocol` that its clients set.
     #[must_use]

@@ -7,6 +7,7 @@ use super::listener::Listener;
 pub struct Options {
     pub(super) listeners: Vec<Listener>,
     pub(super) oidc: bool,
+    pub(super) msk: bool,
     pub(super) kerberos: bool,
     pub(super) acls: bool,
     pub(super) properties: Vec<(String, String)>,
@@ -34,6 +35,14 @@ impl Options {
     #[must_use]
     pub fn oidc(mut self) -> Self {
         self.oidc = true;
+        self
+    }
+
+    /// Adds OAUTHBEARER to the SASL listeners, for tokens as Amazon MSK takes them; see
+    /// [`crate::aws`]. Not together with [`Options::oidc`].
+    #[must_use]
+    pub fn msk(mut self) -> Self {
+        self.msk = true;
         self
     }
 

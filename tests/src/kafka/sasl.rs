@@ -68,6 +68,9 @@ pub(super) fn add_to(mut settings: Settings, peers: &Peers<'_>) -> Settings {
             .property("sasl.oauthbearer.expected.audience", AUDIENCE)
             .java_option(&format!("{allowed}={jwks}"));
     }
+    if peers.msk {
+        settings = settings.java_source("weir/MskTokens.java");
+    }
     if let Some(kerberos) = peers.kerberos {
         let config = kerberos.config();
         settings = settings
@@ -90,11 +93,12 @@ pub(super) fn add_to_listener(mut settings: Settings, prefix: &str, peers: &Peer
         if mechanism == Mechanism::OauthBearer {
             let handler = format!("{prefix}.sasl.server.callback.handler.class");
             // With a limit, the broker ends a session when its token expires (KIP-368).
+            let validator = match peers.msk {
+                true => "weir.MskTokens".to_owned(),
+                false => format!("{}.{TOKEN_VALIDATOR}", Mechanism::PACKAGE),
+            };
             settings = settings
-                .property(
-                    &handler,
-                    &format!("{}.{TOKEN_VALIDATOR}", Mechanism::PACKAGE),
-                )
+                .property(&handler, &validator)
                 .property(&format!("{prefix}.connections.max.reauth.ms"), "3600000");
         }
     }
@@ -107,7 +111,9 @@ impl Mechanism {
     /// Those that need no peer, and those whose peer is there.
     fn with(peers: &Peers<'_>) -> Vec<Self> {
         let mut mechanisms = vec![Self::Plain, Self::ScramSha256, Self::ScramSha512];
-        mechanisms.extend(peers.oidc.map(|_| Self::OauthBearer));
+        if peers.oidc.is_some() || peers.msk {
+            mechanisms.push(Self::OauthBearer);
+        }
         mechanisms.extend(peers.kerberos.map(|_| Self::Gssapi));
         mechanisms
     }

@@ -1,5 +1,6 @@
 //! A broker with secure listeners, the peers that these need, and clients for them.
 
+use std::path::Path;
 use std::sync::OnceLock;
 
 use super::acl::{self, Acl};
@@ -52,6 +53,7 @@ impl SecureKafka {
             kerberos: kerberos
                 .as_ref()
                 .and_then(|kerberos| kerberos.as_ref().ok()),
+            msk: options.msk,
         };
         let names = "RULE:^CN=([^,]+).*$/$1/";
         let settings = Settings::default().property("ssl.principal.mapping.rules", names);
@@ -106,6 +108,20 @@ impl SecureKafka {
     #[must_use]
     pub fn brokers_of(&self, listener: Listener) -> String {
         self.kafka.brokers_of(listener.name())
+    }
+
+    /// Lets in only clients of this authority by a listener with [`Listener::MutualTls`], from the
+    /// next [`Kafka::restart`] on.
+    pub fn trust(&self, listener: Listener, authority: &Path) {
+        let (key, value) = listener.trusts(authority);
+        self.kafka.set_property(&key, &value);
+    }
+
+    /// Shows another certificate on a listener, from the next [`Kafka::restart`] on.
+    pub fn show(&self, listener: Listener, identity: &Identity) {
+        for (key, value) in listener.shows(identity) {
+            self.kafka.set_property(&key, &value);
+        }
     }
 
     /// The authorities, and new certificates for clients.

@@ -22,6 +22,8 @@ pub struct Settings {
     pub(super) listeners: Vec<(String, Protocol)>,
     pub(super) users: Vec<String>,
     pub(super) java_options: Vec<String>,
+    /// Below `tests/kafka/java`.
+    pub(super) java_sources: Vec<&'static str>,
     properties: Vec<(String, String)>,
 }
 
@@ -52,6 +54,13 @@ impl Settings {
     #[must_use]
     pub fn java_option(mut self, option: &str) -> Self {
         self.java_options.push(option.to_owned());
+        self
+    }
+
+    /// Compiles a file below `tests/kafka/java`, for the broker to load its class.
+    #[must_use]
+    pub fn java_source(mut self, file: &'static str) -> Self {
+        self.java_sources.push(file);
         self
     }
 

@@ -1,11 +1,11 @@
 //! Lists of plain values, item by item: the first items of all records of a block, then the
 //! second ones, each written to where it will lie.
 
-use super::{Cursor, Leaf, NotRight, Slots, append, each, fixed_width, prepare};
-use weir_guest::columns::{Column, SHORT};
+use super::{Cursor, Leaf, NotRight, Slots, each, fixed_width, prepare};
+use weir_guest::columns::{Column, Wide, append};
 
 use crate::{
-    input::{Block, Input, Wide},
+    input::{Block, Input},
     plan::{Op, Plan},
     run,
 };
@@ -220,14 +220,9 @@ fn put_noted(
             offsets.resize(before + spans.len() * 4, 0);
             let (ends, _) = offsets[before..].as_chunks_mut::<4>();
             let room: usize = spans.iter().map(|span| span.len).sum();
-            append(data, room + SHORT, |values| {
+            append::<NotRight>(data, room, |values| {
                 for (span, end) in spans.iter().zip(ends) {
-                    let rest = &bytes[span.start..];
-                    let value = match rest.first_chunk() {
-                        Some(wide) if span.len <= SHORT => Wide::Short(wide),
-                        _ => Wide::Long(&rest[..span.len]),
-                    };
-                    values.push(value, span.len);
+                    values.push(Wide::new(&bytes[span.start..], span.len));
                     *end = values.end();
                 }
                 Ok(())

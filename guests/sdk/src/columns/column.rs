@@ -2,6 +2,7 @@
 
 use thiserror::Error;
 
+use super::appended::{Copied, Wide};
 use crate::rows::Array;
 
 /// A column of the batch would exceed the offsets that Arrow has for it.
@@ -133,6 +134,18 @@ impl Column {
         self.data.extend_from_slice(wide);
         self.data.truncate(end);
         self.end_bytes()
+    }
+
+    /// Appends one value of variable length.
+    ///
+    /// # Errors
+    /// The column is full.
+    #[inline(always)]
+    pub fn push_wide(&mut self, value: Wide<'_>) -> Result<(), ColumnFull> {
+        match value.0 {
+            Copied::Short(wide, len) => self.push_short(wide, len),
+            Copied::Long(value) => self.push_bytes(value),
+        }
     }
 
     /// Appends a list of `count` items, which its child has already.

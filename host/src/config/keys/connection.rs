@@ -28,10 +28,6 @@ macro_rules! connection_keys {
             SaslMechanism::NAMES,
             "How to authenticate, with `security.protocol` sasl_ssl or sasl_plaintext.",
         )
-        .not_yet(
-            &["AWS_MSK_IAM"],
-            "this build has no AWS credentials; MSK takes SCRAM-SHA-512 and mutual TLS as well",
-        )
         .alias(&[concat!($prefix, "sasl.mechanisms")])
         .also(&[
             ("kerberos", "GSSAPI"),
@@ -40,6 +36,8 @@ macro_rules! connection_keys {
             ("sha-256", "SCRAM-SHA-256"),
             ("sha-512", "SCRAM-SHA-512"),
             ("oauth", "OAUTHBEARER"),
+            ("msk_iam", "AWS_MSK_IAM"),
+            ("aws_iam", "AWS_MSK_IAM"),
         ]);
 
         pub(in crate::config) static SASL_USERNAME: Key = Key::text(
@@ -130,6 +128,24 @@ macro_rules! connection_keys {
             "What is sent to the broker with the token (KIP-342), as name=value.",
         )
         .sets("sasl.oauthbearer.extensions");
+
+        pub(in crate::config) static AWS_REGION: Key = Key::text(
+            concat!($prefix, "sasl.aws.region"),
+            "The region of the MSK cluster, for AWS_MSK_IAM. Tokens are signed here with AWS \
+             credentials, and renewed in the background, also while nothing flows.",
+        )
+        .or_else("that of the brokers' host names, else `AWS_REGION` or `AWS_DEFAULT_REGION`")
+        .sets("sasl.aws.region");
+
+        pub(in crate::config) static AWS_PROFILE: Key = Key::text(
+            concat!($prefix, "sasl.aws.profile"),
+            "The profile of AWS's shared files that credentials are taken from, for AWS_MSK_IAM.",
+        )
+        .or_else(
+            "the first credentials of the standard chain: environment, `AWS_PROFILE` or the \
+             default profile, web identity, container, machine",
+        )
+        .sets("sasl.aws.profile");
 
         pub(in crate::config) static OAUTH_CA: Key = Key::path(
             concat!($prefix, "https.ca.location"),
@@ -317,6 +333,8 @@ macro_rules! connection_keys {
             &OAUTH_CLIENT_SECRET,
             &OAUTH_SCOPE,
             &OAUTH_EXTENSIONS,
+            &AWS_REGION,
+            &AWS_PROFILE,
             &OAUTH_CA,
             &SSL_CA,
             &SSL_CA_PEM,

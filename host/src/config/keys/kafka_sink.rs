@@ -1,7 +1,7 @@
 //! Keys of the Kafka sink: what is written, and how it is produced.
 
 use crate::config::key::{Key, Kind, Unit};
-use crate::config::sink::{Acks, Codec, FromInput, Partitioner, Timestamp};
+use crate::config::sink::{Acks, Codec, FromInput, Partitioner, Passing, Timestamp};
 
 pub(in crate::config) static TOPIC: Key = Key::text(
     "sink.kafka.topic",
@@ -26,6 +26,15 @@ pub(in crate::config) static KEY_FIELD: Key = Key::text(
     "A column with the key of each message, in place of `key`: text and bytes as they are, others \
      as in the rows' JSON; null for no key.",
 );
+
+pub(in crate::config) static TOMBSTONES: Key = Key::choice(
+    "sink.kafka.tombstones",
+    Passing::NAMES,
+    "Whether messages without a value, which delete what their key stands for, are passed on: with \
+     their key, headers and timestamp, in order with the rows of their partition. `skip` leaves them \
+     out.",
+)
+.or_else("pass with `key: input` and one topic; skip where key or topic come from a column");
 
 pub(in crate::config) static HEADERS: Key = Key::choice(
     "sink.kafka.headers",
@@ -277,6 +286,7 @@ pub(in crate::config) static ALL: &[&Key] = &[
     &SERIALIZER_PLUGIN,
     &SERIALIZER_OPTIONS,
     &SERIALIZER_GRANTS,
+    &TOMBSTONES,
     &HEADERS,
     &TIMESTAMP,
     &TIMESTAMP_FIELD,

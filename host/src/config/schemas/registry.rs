@@ -40,6 +40,48 @@ pub struct RegistryConfig {
     pub auto_register: bool,
 }
 
+impl RegistryConfig {
+    /// Its secrets, each by the key that it is given by.
+    pub(in crate::config) fn secrets(&self) -> Vec<(&'static str, &Secret)> {
+        let mut secrets = match &self.auth {
+            RegistryAuth::None => Vec::new(),
+            RegistryAuth::Basic(info) => vec![("schema.registry.basic.auth.user.info", info)],
+            RegistryAuth::Bearer(token) => vec![("schema.registry.bearer.auth.token", token)],
+            RegistryAuth::Oauth(oauth) => {
+                let mut secrets = oauth.tls.secrets();
+                let key = "schema.registry.bearer.auth.client.secret";
+                secrets.push((key, &oauth.client_secret));
+                secrets
+            }
+        };
+        secrets.extend(self.tls.secrets());
+        secrets
+    }
+}
+
+impl RegistryTls {
+    fn secrets(&self) -> Vec<(&'static str, &Secret)> {
+        let pems = [&self.ca, &self.certificate, &self.key]
+            .into_iter()
+            .flatten();
+        let texts = pems.filter_map(|pem| match &pem.value {
+            Pem::Text(text) => Some((pem.key, text)),
+            Pem::File(_) => None,
+        });
+        let passwords = [
+            ("schema.registry.ssl.key.password", &self.key_password),
+            (
+                "schema.registry.ssl.keystore.password",
+                &self.keystore_password,
+            ),
+        ];
+        let passwords = passwords
+            .into_iter()
+            .filter_map(|(key, password)| Some((key, password.as_ref()?)));
+        texts.chain(passwords).collect()
+    }
+}
+
 /// Who asks a registry.
 #[derive(Clone, Debug)]
 pub enum RegistryAuth {

@@ -7,11 +7,16 @@ use std::collections::HashMap;
 use std::ffi::CString;
 use std::os::raw::c_void;
 use std::ptr::{self, NonNull};
+use std::sync::Arc;
 
 use rdkafka::bindings as ffi;
 use rdkafka::bindings::rd_kafka_vtype_t as vtype;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::message::{BorrowedMessage, Message as _};
 use rdkafka::producer::{BaseProducer, Producer, ProducerContext};
+
+use crate::config::ClientProperties;
+use crate::kafka::Tokens;
 
 /// Topics that one producer may write: librdkafka keeps each for as long as it lives.
 pub(crate) const TOPICS_MAX: usize = 10_000;
@@ -20,7 +25,9 @@ pub(crate) const TOPICS_MAX: usize = 10_000;
 pub(crate) struct NativeProducer<C: ProducerContext<DeliveryOpaque = usize> + 'static> {
     /// Before `producer`, so that they are given back while it lives.
     topics: HashMap<String, TopicHandle>,
-    producer: BaseProducer<C>,
+    producer: Arc<BaseProducer<C>>,
+    /// What it connects with, if it needs any.
+    _tokens: Tokens,
 }
 
 /// One message to produce. What is borrowed is copied.
@@ -33,6 +40,49 @@ pub(crate) struct Outgoing<'a> {
     pub(crate) headers: &'a [(&'a [u8], Option<&'a [u8]>)],
     /// What the context's `delivery` gets with the outcome.
     pub(crate) opaque: usize,
+}
+
+/// A message that librdkafka gave up because it was asked to, to be sent by another client.
+pub(crate) struct TakenBack {
+    topic: String,
+    key: Option<Vec<u8>>,
+    value: Option<Vec<u8>>,
+    timestamp: Option<i64>,
+    headers: Vec<(Vec<u8>, Option<Vec<u8>>)>,
+    pub(crate) opaque: usize,
+    /// Whether it had not been sent at all.
+    pub(crate) was_waiting: bool,
+}
+
+impl TakenBack {
+    /// `None` for a message that has failed for another reason.
+    pub(crate) fn of(
+        error: &KafkaError,
+        message: &BorrowedMessage<'_>,
+        opaque: usize,
+    ) -> Option<Self> {
+        let was_waiting = match error.rdkafka_error_code()? {
+            RDKafkaErrorCode::PurgeQueue => true,
+            RDKafkaErrorCode::PurgeInflight => false,
+            _ => return None,
+        };
+        let mut headers = Vec::new();
+        // SAFETY: the message is alive for as long as it is borrowed.
+        unsafe {
+            super::each_header(message.ptr(), |name, value| {
+                headers.push((name.to_vec(), value.map(<[u8]>::to_vec)));
+            });
+        }
+        Some(Self {
+            topic: message.topic().to_owned(),
+            key: message.key().map(<[u8]>::to_vec),
+            value: message.payload().map(<[u8]>::to_vec),
+            timestamp: message.timestamp().to_millis(),
+            headers,
+            opaque,
+            was_waiting,
+        })
+    }
 }
 
 /// A reference to a topic, given back when dropped.
@@ -85,9 +135,12 @@ impl Drop for OwnedHeaders {
 }
 
 impl<C: ProducerContext<DeliveryOpaque = usize> + 'static> NativeProducer<C> {
-    pub(crate) fn new(producer: BaseProducer<C>) -> Self {
+    /// `properties` are those that it was made of.
+    pub(crate) fn new(producer: BaseProducer<C>, properties: &ClientProperties) -> Self {
+        let producer = Arc::new(producer);
         Self {
             topics: HashMap::new(),
+            _tokens: Tokens::for_producer(properties, &producer),
             producer,
         }
     }
@@ -138,6 +191,22 @@ impl<C: ProducerContext<DeliveryOpaque = usize> + 'static> NativeProducer<C> {
         // They are librdkafka's now.
         std::mem::forget(headers);
         Ok(())
+    }
+
+    /// As [`NativeProducer::send`].
+    pub(crate) fn send_again(&mut self, message: &TakenBack) -> Result<(), KafkaError> {
+        let headers = message.headers.iter();
+        let headers: Vec<_> = headers
+            .map(|(name, value)| (name.as_slice(), value.as_deref()))
+            .collect();
+        self.send(&Outgoing {
+            topic: &message.topic,
+            key: message.key.as_deref(),
+            value: message.value.as_deref(),
+            timestamp: message.timestamp,
+            headers: &headers,
+            opaque: message.opaque,
+        })
     }
 
     fn topic(&mut self, name: &str) -> Result<*mut ffi::rd_kafka_topic_t, KafkaError> {
@@ -202,7 +271,8 @@ mod tests {
     fn producer(cluster: &Cluster) -> NativeProducer<Ignoring> {
         let mut config = ClientConfig::new();
         config.set("bootstrap.servers", cluster.bootstrap_servers());
-        NativeProducer::new(config.create_with_context(Ignoring).unwrap())
+        let producer = config.create_with_context(Ignoring).unwrap();
+        NativeProducer::new(producer, &ClientProperties::default())
     }
 
     #[test]

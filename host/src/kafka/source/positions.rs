@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crossbeam_channel::RecvTimeoutError;
 use rdkafka::TopicPartitionList;
-use rdkafka::consumer::Consumer;
+use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionListElem};
 
@@ -53,9 +53,7 @@ impl Reader<'_> {
             return Ok(None);
         }
         let committed = self.ask("the group's committed offsets", |reader| {
-            reader
-                .consumer
-                .committed_offsets(partitions.clone(), REQUEST_TIMEOUT)
+            committed(&reader.consumer, partitions)
         })?;
         let Some(committed) = committed else {
             return Ok(None);
@@ -187,9 +185,14 @@ impl Reader<'_> {
                     tracing::warn!("asking for {what}: {error}; still trying")
                 }
                 Err(source) => {
-                    return Err(SourceError::Request {
-                        what: format!("asking for {what}"),
-                        source,
+                    let what = format!("asking for {what}");
+                    let code = source.rdkafka_error_code();
+                    return Err(match code.and_then(|code| self.missing_acl(code, None)) {
+                        Some(acl) => SourceError::Fatal {
+                            code: code.unwrap_or(RDKafkaErrorCode::Unknown),
+                            text: format!("{what}: {source}: {acl}"),
+                        },
+                        None => SourceError::Request { what, source },
                     });
                 }
             }
@@ -209,6 +212,31 @@ impl Reader<'_> {
         }
         Ok(None)
     }
+}
+
+/// What the group has committed. An error of one partition is one of the request: taken for "nothing
+/// committed", it would have the partition read anew, or skipped. Of a partition that is not there,
+/// nothing is committed indeed.
+fn committed<C: ConsumerContext>(
+    consumer: &BaseConsumer<C>,
+    partitions: &TopicPartitionList,
+) -> Result<TopicPartitionList, KafkaError> {
+    let committed = consumer.committed_offsets(partitions.clone(), REQUEST_TIMEOUT)?;
+    let not_there = RDKafkaErrorCode::UnknownTopicOrPartition;
+    match first_error(&committed, Some(not_there)) {
+        Some(error) => Err(error),
+        None => Ok(committed),
+    }
+}
+
+/// The first error of a partition, other than this one.
+fn first_error(
+    partitions: &TopicPartitionList,
+    other_than: Option<RDKafkaErrorCode>,
+) -> Option<KafkaError> {
+    let elements = partitions.elements();
+    let mut errors = elements.iter().filter_map(|e| e.error().err());
+    errors.find(|error| other_than.is_none() || error.rdkafka_error_code() != other_than)
 }
 
 fn offset_of(element: &TopicPartitionListElem<'_>) -> Option<i64> {
@@ -238,4 +266,47 @@ fn is_transient(error: &KafkaError) -> bool {
                 | RDKafkaErrorCode::UnknownTopicOrPartition
         )
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use rdkafka::ClientConfig;
+    use rdkafka::consumer::CommitMode;
+    use rdkafka::mocking::MockCluster;
+
+    use super::*;
+
+    #[test]
+    fn an_error_of_one_partition_is_not_taken_for_nothing_committed() {
+        let cluster = MockCluster::new(1).unwrap();
+        cluster.create_topic("t", 2, 1).unwrap();
+        let consumer: BaseConsumer = ClientConfig::new()
+            .set("bootstrap.servers", cluster.bootstrap_servers())
+            .set("group.id", "g")
+            .create()
+            .unwrap();
+        let partitions = |numbers: &[i32]| {
+            let sources: Vec<_> = numbers
+                .iter()
+                .map(|&partition| TopicPartition {
+                    topic: "t".into(),
+                    partition,
+                })
+                .collect();
+            list(sources.iter().map(|source| (source, Offset::Offset(7))))
+        };
+        consumer
+            .commit(&partitions(&[0]), CommitMode::Sync)
+            .unwrap();
+        let offsets = committed(&consumer, &partitions(&[0, 1])).unwrap();
+        let offsets: Vec<_> = offsets.elements().iter().map(offset_of).collect();
+        assert_eq!(offsets, [Some(7), None]);
+
+        // The mock has an error for a partition that is not there, beside an answer for the other.
+        let unknown = RDKafkaErrorCode::UnknownTopicOrPartition;
+        let answer = committed(&consumer, &partitions(&[0, 9])).unwrap();
+        assert!(first_error(&answer, Some(unknown)).is_none());
+        let error = first_error(&answer, Some(RDKafkaErrorCode::NotCoordinator)).unwrap();
+        assert_eq!(error.rdkafka_error_code(), Some(unknown), "{error}");
+    }
 }

@@ -15,11 +15,11 @@ use super::{Links, SourceError, SourcedBatch};
 use crate::batch::{MessageBatch, TopicPartition};
 use crate::config::{SourceConfig, StopAt, Topics};
 use crate::event_time::EventTime;
-use crate::kafka::LoggingContext;
 use crate::kafka::batching::{BatchLimits, Filling, MessageParts};
 use crate::kafka::native::{Event, EventQueue, Message};
 use crate::kafka::offsets::Offsets;
 use crate::kafka::statistics::Statistics;
+use crate::kafka::{LoggingContext, Tokens};
 use crate::rate::Limiter;
 
 /// How long one look at the event queue takes at most.
@@ -30,6 +30,8 @@ const MESSAGES_PER_ROUND: usize = 1024;
 const COMPLAINT_INTERVAL: Duration = Duration::from_secs(10);
 
 pub(super) struct Reader<'c> {
+    /// Those of `consumer`, if it needs any.
+    pub(super) tokens: Tokens,
     /// Shared with `queue` only.
     pub(super) consumer: Arc<BaseConsumer<LoggingContext>>,
     pub(super) queue: EventQueue,
@@ -336,9 +338,17 @@ impl Reader<'_> {
                 Err(SourceError::NoTopic(self.subscribed.join(", ")))
             }
             RDKafkaErrorCode::TopicAuthorizationFailed
-            | RDKafkaErrorCode::GroupAuthorizationFailed
-            | RDKafkaErrorCode::Authentication => Err(SourceError::Fatal { code, text }),
-            // Once a broker was talked to, the next one may have other certificates.
+            | RDKafkaErrorCode::GroupAuthorizationFailed => {
+                let topic = partition.as_ref().map(|(topic, _)| topic.as_str());
+                let acl = self.missing_acl(code, topic).unwrap_or_default();
+                let text = format!("{text}: {acl}");
+                Err(SourceError::Fatal { code, text })
+            }
+            // Who was let in once may be again: with what the files will say, or when whoever
+            // gives tokens is back. Likewise, the next broker may have other certificates.
+            RDKafkaErrorCode::Authentication if self.assignments == 0 => {
+                Err(SourceError::Fatal { code, text })
+            }
             _ if self.assignments == 0 && crate::kafka::is_refused_handshake(code, &text) => {
                 Err(SourceError::Fatal {
                     code,
@@ -358,6 +368,25 @@ impl Reader<'_> {
                 Ok(())
             }
         }
+    }
+
+    /// What would allow what is refused.
+    pub(super) fn missing_acl(
+        &self,
+        code: RDKafkaErrorCode,
+        topic: Option<&str>,
+    ) -> Option<String> {
+        let resource = match code {
+            RDKafkaErrorCode::GroupAuthorizationFailed => {
+                format!("--group {}", self.config.group_id)
+            }
+            RDKafkaErrorCode::TopicAuthorizationFailed => {
+                let topic = topic.or(self.config.topics.only());
+                format!("--topic {}", topic.unwrap_or("TOPIC"))
+            }
+            _ => return None,
+        };
+        Some(crate::kafka::acl(&self.config.client, "Read", &resource))
     }
 
     pub(super) fn cut_if_due(&mut self, now: Instant) {

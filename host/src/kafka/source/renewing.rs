@@ -6,6 +6,7 @@ use rdkafka::topic_partition_list::Offset;
 use super::lists::list;
 use super::reader::Reader;
 use super::{SourceError, create};
+use crate::kafka::Tokens;
 use crate::kafka::native::EventQueue;
 use crate::kafka::renewal::{Renewal, set_password};
 
@@ -31,6 +32,7 @@ impl Reader<'_> {
         };
         let sources: Vec<_> = self.partitions.iter().map(|p| p.source.clone()).collect();
         self.revoke(&list(sources.iter().map(|s| (s, Offset::Invalid))))?;
+        self.tokens = Tokens::for_consumer(client, &consumer);
         self.queue = EventQueue::of(&consumer);
         // The old one leaves the group here, unless it is a static member.
         self.consumer = consumer;

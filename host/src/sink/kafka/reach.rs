@@ -1,6 +1,6 @@
 //! Whether a run could write, found out without writing.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use rdkafka::ClientContext;
@@ -11,7 +11,7 @@ use rdkafka::producer::{BaseProducer, DeliveryResult, Producer, ProducerContext}
 
 use crate::config::{ClientProperties, KafkaSinkConfig};
 use crate::kafka::{
-    Finding, Outcome, Unreached, Use, acl, ask_topics, attempt, client_config, log_line,
+    Finding, Outcome, Tokens, Unreached, Use, acl, ask_topics, attempt, client_config, log_line,
     topic_finding,
 };
 
@@ -37,6 +37,8 @@ pub(crate) fn explore(
             return report(wrong);
         }
     };
+    let producer = Arc::new(producer);
+    let _tokens = Tokens::for_producer(&config.client, &producer);
     let metadata = match reach(&producer, deadline) {
         Ok(metadata) => metadata,
         Err(unreached) => return report(unreached.finding(&config.client)),

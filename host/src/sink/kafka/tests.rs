@@ -381,11 +381,14 @@ fn a_new_client_takes_over_all_that_the_old_one_had() {
     // So that there is something on its way each time.
     let config = config(&cluster, &[("linger.ms", "50")]);
     let mut sink = KafkaSink::new(&config).unwrap();
+    let (new, renewals) = crossbeam_channel::unbounded();
+    sink.renew_from(renewals);
     for n in 0..40 {
         sink.write(&rows_of(numbers(n..n + 1))).unwrap();
         if n % 10 == 9 {
             let client = config.client.clone();
-            sink.renew(&Renewal::Client(client)).unwrap();
+            new.send(Renewal::Client(client)).unwrap();
+            sink.take_renewals().unwrap();
             let written = u64::try_from(n + 1).unwrap();
             assert_eq!(sink.durable(Instant::now()).unwrap(), written);
         }
@@ -401,8 +404,51 @@ fn a_client_that_cannot_be_made_leaves_the_old_one() {
     let mut client = config.client.clone();
     client.set_by_weir("security.protocol", "ssl");
     client.set_by_weir("ssl.ca.location", "/nowhere/ca.pem");
-    sink.renew(&Renewal::Client(client)).unwrap();
+    let (new, renewals) = crossbeam_channel::unbounded();
+    sink.renew_from(renewals);
+    new.send(Renewal::Client(client)).unwrap();
     sink.write(&rows_of(numbers(0..3))).unwrap();
+    sink.durable(Instant::now()).unwrap();
     sink.flush().unwrap();
     assert_each_once(&cluster, 3);
+}
+
+/// A new client while a write waits for room in the queue of the old one.
+fn renewed_in_a_write(is_turned_away: bool) {
+    let cluster = cluster();
+    let limit = [("queue.buffering.max.messages", "10"), ("linger.ms", "50")];
+    let config = config(&cluster, &limit);
+    let mut sink = KafkaSink::new(&config).unwrap();
+    sink.write(&rows_of(numbers(0..5))).unwrap();
+    sink.flush().unwrap();
+    let (new, renewals) = crossbeam_channel::unbounded();
+    sink.renew_from(renewals);
+    new.send(Renewal::Client(config.client.clone())).unwrap();
+    let context = sink.producer.get().context();
+    context.turned_away.store(is_turned_away, Ordering::Relaxed);
+    if is_turned_away {
+        cluster.broker_down(1).unwrap();
+    }
+    // The cluster stays on the thread that made it.
+    std::thread::scope(|scope| {
+        let sink = &mut sink;
+        scope.spawn(move || {
+            sink.write(&rows_of(numbers(5..100))).unwrap();
+            sink.flush().unwrap();
+        });
+        std::thread::sleep(Duration::from_millis(300));
+        cluster.broker_up(1).unwrap();
+    });
+    assert_eq!(sink.durable(Instant::now()).unwrap(), 2);
+    assert_each_once(&cluster, 100);
+}
+
+#[test]
+fn a_client_is_replaced_in_the_middle_of_a_write() {
+    renewed_in_a_write(false);
+}
+
+#[test]
+fn what_a_client_has_that_is_turned_away_goes_to_the_next() {
+    renewed_in_a_write(true);
 }
