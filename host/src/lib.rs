@@ -23,7 +23,7 @@
 //! ```
 //! use std::sync::Arc;
 //! use weir::batch::{BatchBuilder, Capacity, TopicPartition};
-//! use weir::plugin::{Deserializer, Limits, Plugin, PluginEngine};
+//! use weir::plugin::{Deserializer, Limits, Part, Plugin, PluginEngine};
 //! use weir::schemas::{Registered, Schema, SchemaError, SchemaSource, SchemaType};
 //!
 //! struct OneSchema;
@@ -40,7 +40,9 @@
 //! let engine = PluginEngine::new(None)?;
 //! let avro = Plugin::load(&engine, "avro")?;
 //! let options = serde_json::json!({});
-//! let mut decoder = Deserializer::open(&avro, &options, Arc::new(OneSchema), Limits::default())?;
+//! let schemas = Arc::new(OneSchema);
+//! let mut decoder =
+//!     Deserializer::open(&avro, Part::Value, &options, schemas, Limits::default())?;
 //!
 //! let source = TopicPartition { topic: "numbers".into(), partition: 0 };
 //! let mut batch = BatchBuilder::new(source, Capacity::default());

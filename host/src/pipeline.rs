@@ -11,6 +11,7 @@
 //! run dry, the sink makes durable what it has, and the source commits that.
 
 mod delivery;
+mod keys;
 mod serializing;
 mod stamping;
 mod worker;
@@ -22,6 +23,7 @@ use std::time::Instant;
 use crossbeam_channel::{Sender, bounded};
 
 use self::delivery::Delivery;
+use self::keys::KeyStage;
 use self::serializing::Serializing;
 use self::stamping::Stamping;
 use crate::batch::TopicPartition;
@@ -31,9 +33,9 @@ use crate::config::{
 use crate::event_time::{Alignment, EventTime, Settings};
 use crate::kafka::{LatestStatistics, Links, Renewal, SourceError, run_source};
 use crate::metrics::{Figures, PluginFigures};
-use crate::plugin::{ConsumerInterceptor, Deserializer, Limits, OpenError, Plugin};
+use crate::plugin::{ConsumerInterceptor, Deserializer, Limits, OpenError, Part, Plugin};
 use crate::progress::Progress;
-use crate::rows::{MetadataColumns, MetadataError, Rows};
+use crate::rows::{KeyColumnError, MetadataColumns, MetadataError, Rows};
 use crate::schemas::SchemaSource;
 use crate::sink::{Sink, SinkError};
 use crate::stop::Stop;
@@ -63,6 +65,8 @@ pub struct Plugins {
     pub interceptors: Vec<(Plugin, serde_json::Value)>,
     /// Deserializer of values.
     pub deserializer: (Plugin, serde_json::Value),
+    /// Deserializer of keys, if they are decoded.
+    pub key_deserializer: Option<(Plugin, serde_json::Value)>,
     /// Serializer of values, if rows become messages by one.
     pub serializer: Option<(Plugin, serde_json::Value)>,
     /// Serializer of keys, if they are made by one.
@@ -102,6 +106,9 @@ pub enum PipelineError {
     /// Rows have no event time, or cannot be marked as late.
     #[error("{0}")]
     EventTime(String),
+    /// The column of the key cannot be there.
+    #[error(transparent)]
+    KeyColumn(#[from] KeyColumnError),
     /// A column of metadata cannot be there.
     #[error(transparent)]
     Metadata(#[from] MetadataError),
@@ -202,9 +209,7 @@ pub fn start(config: &PipelineConfig, parts: Parts) -> Result<Running, PipelineE
     let failure = Failure::default();
     let mut stages = Vec::with_capacity(parts.workers);
     for _ in 0..parts.workers.max(1) {
-        let metadata = MetadataColumns::new(&config.source.metadata_columns);
-        let passes_tombstones = matches!(&config.sink, SinkConfig::Kafka(sink) if sink.tombstones);
-        let mut stage = open(&parts.plugins, &parts.schemas, metadata, passes_tombstones)?;
+        let mut stage = open(config, &parts.plugins, &parts.schemas)?;
         stage.serializing = Serializing::open(&config.sink, &parts.plugins, &parts.schemas)?;
         stages.push(stage);
     }
@@ -323,10 +328,9 @@ fn event_time(config: &WatermarkConfig) -> EventTime {
 }
 
 fn open(
+    config: &PipelineConfig,
     plugins: &Plugins,
     schemas: &Arc<dyn SchemaSource>,
-    metadata: MetadataColumns,
-    passes_tombstones: bool,
 ) -> Result<worker::Stages, OpenError> {
     let interceptors = plugins
         .interceptors
@@ -335,14 +339,21 @@ fn open(
             ConsumerInterceptor::open(plugin, options, Arc::clone(schemas), plugins.limits)
         })
         .collect::<Result<_, _>>()?;
-    let (plugin, options) = &plugins.deserializer;
-    let deserializer = Deserializer::open(plugin, options, Arc::clone(schemas), plugins.limits)?;
+    let deserializer = |(plugin, options): &(Plugin, serde_json::Value), part| {
+        Deserializer::open(plugin, part, options, Arc::clone(schemas), plugins.limits)
+    };
+    let key = plugins.key_deserializer.as_ref();
+    let key = key.map(|key| deserializer(key, Part::Key)).transpose()?;
+    let key_config = config.deserializer.key.as_ref();
     Ok(worker::Stages {
         interceptors,
-        deserializer,
-        metadata,
+        keys: key
+            .zip(key_config)
+            .map(|(key, config)| KeyStage::new(key, &config.column)),
+        deserializer: deserializer(&plugins.deserializer, Part::Value)?,
+        metadata: MetadataColumns::new(&config.source.metadata_columns),
+        passes_tombstones: matches!(&config.sink, SinkConfig::Kafka(sink) if sink.tombstones),
         serializing: None,
-        passes_tombstones,
     })
 }
 

@@ -1,6 +1,7 @@
 //! Decoded rows of one batch, still tied to the messages they came from.
 
 mod encoded;
+mod key_column;
 mod metadata;
 mod path;
 mod tombstones;
@@ -17,6 +18,8 @@ use crate::batch::Envelopes;
 use crate::event_time::Times;
 
 pub use encoded::{Encoded, EncodedPart, Payloads};
+pub use key_column::KeyColumnError;
+pub(crate) use key_column::{KeyColumn, Keys};
 pub use metadata::{MetadataColumns, MetadataError};
 pub use path::ColumnPath;
 pub use tombstones::Tombstones;

@@ -5,6 +5,7 @@
 //!             kafka::Kafka   Apache Kafka itself: restarts, transactions, security
 //! records ◄── read           what either of them holds
 //! registry::Registry         a schema registry over HTTP, with a fault switch
+//! srfake::Srfake             one that is not ours: franz-go's
 //!
 //! kafka::SecureKafka   listeners with TLS, SASL and ACLs, and clients for them
 //!   ├─ certificates::Certificates     the right ones and the wrong ones
@@ -47,6 +48,7 @@ pub mod python;
 pub mod records;
 pub mod registry;
 mod script;
+pub mod srfake;
 mod unavailable;
 mod watched;
 pub mod weir;

@@ -349,6 +349,7 @@ fn each_batch_has_the_watermark_after_it(broker: &dyn Broker) {
         plugins: Plugins {
             interceptors: vec![],
             deserializer: (avro, json!({})),
+            key_deserializer: None,
             serializer: None,
             key_serializer: None,
             limits: Limits::default(),

@@ -1,8 +1,9 @@
 //! What a message has beside its value: as columns, and passed on to the sink's messages.
 
 use serde_json::{Value, json};
+use weir_tests::avro::frame;
 use weir_tests::records::{Reader, Record, produce};
-use weir_tests::registry::Registry;
+use weir_tests::registry::{NewSchema, Registry};
 use weir_tests::weir::{Finished, Project};
 use weir_tests::{Broker, on_both_brokers, orders};
 
@@ -11,6 +12,8 @@ on_both_brokers!(
     a_column_of_the_same_name_as_a_field_is_an_error,
     key_headers_and_timestamp_go_through,
     key_and_topic_come_from_columns,
+    keys_are_decoded_by_a_plug_in_of_their_own,
+    keys_may_be_of_another_format_than_values,
     a_row_that_names_no_topic_stops_the_pipeline_before_it_is_lost,
 );
 
@@ -140,6 +143,144 @@ fn key_and_topic_come_from_columns(broker: &dyn Broker) {
             .collect();
         assert_eq!(keys, expected, "{topic}");
     }
+}
+
+fn keys_are_decoded_by_a_plug_in_of_their_own(broker: &dyn Broker) {
+    let (registry, id) = orders::registry();
+    let record = |name: &str, fields: &str| {
+        let text = format!(r#"{{"type":"record","name":"{name}","fields":[{fields}]}}"#);
+        registry.register("keyed-key", NewSchema::avro(&text))
+    };
+    let first = record("First", r#"{"name":"id","type":"long"}"#);
+    let second = record(
+        "Second",
+        r#"{"name":"id","type":"long"},{"name":"region","type":"string"}"#,
+    );
+    let number = registry.register("numbers-key", NewSchema::avro(r#""int""#));
+    broker.create_topic("keyed", 1);
+    let order = |n| {
+        Record::new("keyed")
+            .partition(0)
+            .value(orders::framed(id, n))
+    };
+    produce(
+        broker.brokers(),
+        &[
+            order(0),
+            order(1).key(frame(first, &[2])),
+            order(2).key(frame(first, &[4])),
+            order(3),
+            order(4).key(frame(second, &[6, 4, b'e', b'u'])),
+            order(5).key(frame(first, &[])),
+            order(6).key("not Avro"),
+            Record::new("keyed").partition(0).key(frame(first, &[8])),
+            Record::new("keyed").partition(0).key("not Avro either"),
+            Record::new("keyed")
+                .partition(0)
+                .key(frame(first, &[10]))
+                .value("bad"),
+            order(10).key(frame(number, &[14])),
+        ],
+    );
+
+    let yaml = |rest: &str| {
+        format!(
+            "name: keyed
+source:
+  bootstrap.servers: {}
+  topics: [keyed]
+  startup.mode: earliest
+  stop.mode: latest
+{}schema.registry.url: {}
+deserializer: {{ value: avro, key: avro }}
+{rest}",
+            broker.brokers(),
+            broker.source_keys(),
+            registry.url()
+        )
+    };
+    let finished = Project::new().run(&yaml("errors.tolerance: all")).finish();
+    let finished = finished.with_code(0);
+    let row = |n, key: Value| {
+        let mut row = orders::row(n);
+        row["key"] = key;
+        row
+    };
+    let expected = [
+        row(0, Value::Null),
+        row(1, json!({ "id": 1 })),
+        row(2, json!({ "id": 2 })),
+        row(3, Value::Null),
+        row(4, json!({ "id": 3, "region": "eu" })),
+        row(10, json!(7)),
+    ];
+    assert_eq!(finished.rows(), expected);
+    for (offset, why) in [
+        (
+            5,
+            "key: field `id`, byte 0: the record ends in the middle of a value",
+        ),
+        (6, "key: the first byte is 0x6e"),
+        (8, "key: the first byte is 0x6e"),
+        (9, "3 bytes are too few for the Confluent wire format"),
+    ] {
+        let line = format!("bad record in keyed[0] at offset {offset}: {why}");
+        assert_eq!(finished.lines_with(&line).len(), 1, "{}", finished.stderr);
+    }
+
+    let taken = yaml("").replace("key: avro", "key: { plugin: avro, column: status }");
+    let finished = Project::new().run(&taken).finish().with_code(1);
+    let expected = "deserializer.key.column: the values have a field `status` of their own: give the \
+                    column of the key another name, as in `deserializer.key.column: kafka_status`";
+    assert_eq!(
+        finished.lines_with(expected).len(),
+        1,
+        "{}",
+        finished.stderr
+    );
+}
+
+fn keys_may_be_of_another_format_than_values(broker: &dyn Broker) {
+    let (registry, id) = orders::registry();
+    broker.create_topic("mixed", 1);
+    let order = |n| {
+        Record::new("mixed")
+            .partition(0)
+            .value(orders::framed(id, n))
+    };
+    produce(
+        broker.brokers(),
+        &[
+            order(0).key(r#"{"tenant":"a","n":1}"#),
+            order(1).key(r#"{"tenant":"b","n":"x"}"#),
+            order(2).key(r#"{"n":2}"#),
+        ],
+    );
+    let yaml = format!(
+        "name: mixed
+source:
+  bootstrap.servers: {}
+  topics: [mixed]
+  stop.mode: latest
+{}schema.registry.url: {}
+deserializer:
+  value: avro
+  key: {{ plugin: json, column: k, options: {{ columns: {{ tenant: utf8, n: int64 }} }} }}
+errors.tolerance: all
+",
+        broker.brokers(),
+        broker.source_keys(),
+        registry.url()
+    );
+    let finished = Project::new().run(&yaml).finish().with_code(0);
+    let line = "bad record in mixed[0] at offset 1: key: `/n`, byte 18: expected an integer";
+    assert_eq!(finished.lines_with(line).len(), 1, "{}", finished.stderr);
+    let keys: Vec<Value> = finished.rows().iter().map(|row| row["k"].clone()).collect();
+    let expected = [
+        json!({ "tenant": "a", "n": 1 }),
+        json!({ "tenant": null, "n": 2 }),
+    ];
+    assert_eq!(keys, expected);
 }
 
 fn a_row_that_names_no_topic_stops_the_pipeline_before_it_is_lost(broker: &dyn Broker) {

@@ -5,18 +5,141 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use weir_tests::Broker as _;
+use serde_json::json;
+use weir::config::RegistryConfig;
+use weir::schemas::{
+    NewSchema, RegistrySource, SchemaError, SchemaSource as _, SchemaType, SubjectVersion,
+};
+use weir_tests::avro::frame;
 use weir_tests::certificates::{Certificates, KEY_PASSWORD};
 use weir_tests::mock::Mock;
 use weir_tests::oidc::{Oidc, TokenFault};
 use weir_tests::orders;
-use weir_tests::records::produce;
-use weir_tests::registry::{Fault, NewSchema, Registry};
+use weir_tests::records::{Record, produce};
+use weir_tests::registry::{Fault, NewSchema as Registered, Registry};
+use weir_tests::srfake::Srfake;
 use weir_tests::weir::{Finished, Project};
+use weir_tests::{Broker as _, available};
+
+/// A registry that others wrote: register, find, reference, by id, by GUID, by version.
+#[test]
+fn franz_go_s_registry_is_understood() {
+    let Some(registry) = available(Srfake::start()) else {
+        return;
+    };
+    let config = RegistryConfig {
+        auto_register: true,
+        ..RegistryConfig::new(registry.url())
+    };
+    let source = RegistrySource::open(&config, None).expect("it is an address");
+    let avro = |text: &str, references: Vec<SubjectVersion>| NewSchema {
+        schema_type: SchemaType::Avro,
+        text: text.to_owned(),
+        references,
+    };
+    let item = avro(
+        r#"{"type":"record","name":"Item","fields":[{"name":"sku","type":"string"}]}"#,
+        vec![],
+    );
+    source.register("item", &item).expect("it takes it");
+    let named = SubjectVersion {
+        name: "Item".to_owned(),
+        subject: "item".to_owned(),
+        version: 1,
+    };
+    let basket = r#"{"type":"record","name":"Basket","fields":[{"name":"items","type":{"type":"array","items":"Item"}}]}"#;
+    let basket = avro(basket, vec![named]);
+    let registered = source
+        .register("baskets-value", &basket)
+        .expect("it takes it");
+    let again = source
+        .register("baskets-value", &basket)
+        .expect("it knows it");
+    assert_eq!(again.id, registered.id);
+
+    let by_id = source.by_id(registered.id).expect("it has it");
+    assert_eq!(by_id.text, basket.text);
+    assert_eq!(by_id.references[0].text, item.text);
+    let version = source.version("baskets-value", 1).expect("it has it");
+    let latest = source.latest("baskets-value").expect("it has it");
+    assert_eq!((version.id, latest.version), (Some(registered.id), Some(1)));
+    let found = source
+        .look_up("baskets-value", &basket)
+        .expect("it finds it");
+    assert_eq!(found.id, Some(registered.id));
+    let unknown = source.look_up("baskets-value", &item);
+    assert!(
+        matches!(unknown, Err(SchemaError::NotFound(_))),
+        "{unknown:?}"
+    );
+    assert!(matches!(
+        source.by_id(99_999),
+        Err(SchemaError::NotFound(_))
+    ));
+    assert!(matches!(
+        source.latest("nobody"),
+        Err(SchemaError::NotFound(_))
+    ));
+    if let Some(guid) = latest.guid {
+        assert_eq!(source.by_guid(guid).expect("it has it").text, basket.text);
+    }
+
+    let mock = Mock::start();
+    mock.create_topic("orders", 1);
+    // A basket of one item, `a`.
+    let value = frame(registered.id, &[2, 2, b'a', 0]);
+    produce(mock.brokers(), &[Record::new("orders").value(value)]);
+    let finished = run(&mock, &[format!("url: {}", registry.url())]).with_code(0);
+    assert_eq!(finished.rows(), [json!({ "items": [{ "sku": "a" }] })]);
+}
+
+/// Rows of two versions have the fields of the one that is asked for.
+#[test]
+fn a_reader_schema_comes_from_its_subject() {
+    let registry = Registry::start();
+    let version = |fields: &str| {
+        let text = format!(r#"{{"type":"record","name":"R","fields":[{fields}]}}"#);
+        registry.register("orders-value", Registered::avro(&text))
+    };
+    let first = version(r#"{"name":"id","type":"int"}"#);
+    let second =
+        version(r#"{"name":"note","type":"string","default":"-"},{"name":"id","type":"long"}"#);
+    let mock = Mock::start();
+    mock.create_topic("orders", 1);
+    let record = |id, datum: &[u8]| Record::new("orders").value(frame(id, datum));
+    let messages = [
+        record(first, &[2]),
+        record(second, &[2, b'x', 4]),
+        record(first, &[6]),
+    ];
+    produce(mock.brokers(), &messages);
+    let with = |options: &str| {
+        let url = format!("url: {}", registry.url());
+        let yaml = pipeline(&mock, &[url]);
+        let avro =
+            format!("deserializer: {{ value: {{ plugin: avro, options: {{ {options} }} }} }}");
+        let yaml = yaml.replace("deserializer: avro", &avro);
+        Project::new().run(&yaml).finish()
+    };
+    let rows = with("reader.schema.subject: orders-value, reader.schema.version: 2").with_code(0);
+    let row = |id: u32, note: &str| json!({ "note": note, "id": id });
+    assert_eq!(rows.rows(), [row(1, "-"), row(2, "x"), row(3, "-")]);
+
+    let rows = with(
+        "reader.schema: '{\"type\":\"record\",\"name\":\"R\",\"fields\":[{\"name\":\"id\",\"type\":\"double\"}]}'",
+    );
+    let ids = [1.0, 2.0, 3.0].map(|id| json!({ "id": id }));
+    assert_eq!(rows.with_code(0).rows(), ids);
+
+    let missing =
+        with("reader.schema.subject: orders-value, reader.schema.version: 7").with_code(1);
+    let expected = "`reader.schema.subject`: version 7 of `orders-value`";
+    assert_eq!(missing.lines_with(expected).len(), 1, "{}", missing.stderr);
+}
 
 /// Ten orders in a topic, whose schema is the first of the registry.
 fn ten_orders(registry: &Registry) -> Mock {
-    let id = registry.register("orders-value", NewSchema::avro(orders::SCHEMA));
+    let id = registry.register("orders-value", Registered::avro(orders::SCHEMA));
     let mock = Mock::start();
     mock.create_topic("orders", 1);
     produce(mock.brokers(), &orders::records("orders", id, 0..10));

@@ -26,6 +26,8 @@
 //!
 //! A record at the top becomes one column a field, anything else one column `value`.
 
+use std::ops::Range;
+
 use apache_avro::schema::{FixedSchema, InnerDecimalSchema, RecordSchema, Schema, UuidSchema};
 use weir_guest::columns::{Storage, Symbol};
 
@@ -36,13 +38,22 @@ use crate::{
     schema::{Parsed, SchemaError},
 };
 
-/// Compiles a writer schema.
+/// Compiles a schema whose records are read as they were written.
 pub(crate) fn compile(parsed: &Parsed) -> Result<Plan, SchemaError> {
+    compile_with_spans(parsed).map(|(plan, _)| plan)
+}
+
+/// The same, with where the operations of each column are: of a value in it, whether it is there
+/// or not. None for keys and entries of maps.
+pub(crate) fn compile_with_spans(
+    parsed: &Parsed,
+) -> Result<(Plan, Vec<Range<usize>>), SchemaError> {
     let mut compiler = Compiler {
         parsed,
         plan: Plan::default(),
         grammar: GrammarCompiler::new(parsed),
         open: Vec::new(),
+        spans: Vec::new(),
     };
     match parsed.resolve(&parsed.root)? {
         Schema::Record(record) => {
@@ -54,7 +65,8 @@ pub(crate) fn compile(parsed: &Parsed) -> Result<Plan, SchemaError> {
     }
     let mut plan = compiler.plan;
     plan.grammar = compiler.grammar.finish();
-    Ok(plan)
+    compiler.spans.resize(plan.layout.fields.len(), 0..0);
+    Ok((plan, compiler.spans))
 }
 
 struct Compiler<'a> {
@@ -63,12 +75,28 @@ struct Compiler<'a> {
     grammar: GrammarCompiler<'a>,
     /// The records around the current value, by full name.
     open: Vec<&'a str>,
+    /// The operations of each column.
+    spans: Vec<Range<usize>>,
 }
 
 impl<'a> Compiler<'a> {
     /// Adds the column of a value, those below it, and its operations. `nullable` says
     /// that the caller keeps the column's validity. Returns the column.
     fn value(
+        &mut self,
+        schema: &'a Schema,
+        name: &str,
+        nullable: bool,
+    ) -> Result<u32, SchemaError> {
+        let start = self.plan.ops.len();
+        let column = self.value_of(schema, name, nullable)?;
+        let at = column as usize;
+        self.spans.resize(self.spans.len().max(at + 1), 0..0);
+        self.spans[at] = start..self.plan.ops.len();
+        Ok(column)
+    }
+
+    fn value_of(
         &mut self,
         schema: &'a Schema,
         name: &str,
@@ -392,6 +420,6 @@ pub(crate) fn fixed_size(fixed: &FixedSchema, field: &str) -> Result<u32, Schema
 }
 
 /// Positions within a plan, which the field limit keeps far below `u32::MAX`.
-fn index(position: usize) -> u32 {
+pub(crate) fn index(position: usize) -> u32 {
     u32::try_from(position).unwrap_or(u32::MAX)
 }

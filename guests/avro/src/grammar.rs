@@ -14,15 +14,20 @@ use crate::{
 /// Collects the types that recursive references reach, each record once.
 pub(crate) struct GrammarCompiler<'a> {
     parsed: &'a Parsed,
-    grammar: Grammar,
+    pub(crate) grammar: Grammar,
     records: HashMap<&'a str, u32>,
 }
 
 impl<'a> GrammarCompiler<'a> {
     pub(crate) fn new(parsed: &'a Parsed) -> Self {
+        Self::with(Grammar::default(), parsed)
+    }
+
+    /// Adds to a grammar.
+    pub(crate) fn with(grammar: Grammar, parsed: &'a Parsed) -> Self {
         Self {
             parsed,
-            grammar: Grammar::default(),
+            grammar,
             records: HashMap::new(),
         }
     }
@@ -61,7 +66,7 @@ impl<'a> GrammarCompiler<'a> {
                 symbols
                     .symbols
                     .iter()
-                    .map(|symbol| symbol.as_str().into())
+                    .map(|symbol| Some(symbol.as_str().into()))
                     .collect(),
             ),
             other => leaf(other)?,
@@ -70,7 +75,7 @@ impl<'a> GrammarCompiler<'a> {
     }
 }
 
-fn leaf(schema: &Schema) -> Result<Node, SchemaError> {
+pub(crate) fn leaf(schema: &Schema) -> Result<Node, SchemaError> {
     Ok(match schema {
         Schema::Null => Node::Null,
         Schema::Boolean => Node::Boolean,

@@ -44,6 +44,12 @@ pub(crate) enum Fault {
     /// A string that is not UTF-8.
     #[error("a string is not valid UTF-8")]
     Utf8,
+    /// A value of a type that the reader schema does not take.
+    #[error("the reader schema cannot take the type that this value was written with")]
+    Unresolvable,
+    /// A symbol that the reader's enum does not have.
+    #[error("the reader's enum has no such symbol, and no default for it")]
+    Symbol,
     /// A decimal with more digits than its precision.
     #[error("a decimal has more digits than the schema's precision")]
     DecimalPrecision,

@@ -38,6 +38,7 @@ mod block;
 mod compile;
 mod decimal;
 mod decoder;
+mod defaults;
 #[cfg(feature = "fixtures")]
 pub mod fixtures;
 mod grammar;
@@ -46,11 +47,12 @@ mod input;
 mod json;
 mod plan;
 mod plugin;
+mod resolve;
 mod run;
 mod schema;
 pub mod write;
 
-pub use decoder::{AvroFormat, Decoder, compile_schema};
+pub use decoder::{AvroFormat, Decoder, check_reader, compile_schema, resolve_schemas};
 pub use group::Group;
 pub use input::MAX_EMPTY_ITEMS;
 pub use plan::Plan;

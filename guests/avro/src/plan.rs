@@ -6,8 +6,8 @@
 //! followed by the body and says how long that is.
 //!
 //! Reading with a reader schema needs other operations of the same kind and nothing
-//! else: one that skips a value, leaves that widen it (`int` to `long`), constants
-//! appended at the end of a record; the order of the columns is free already.
+//! else ([`resolve`](crate::resolve)): one that skips a value, leaves that widen it (`int` to
+//! `long`), defaults at the end of a record; the order of the columns is free already.
 
 use weir_guest::columns::{Layout, Symbol};
 use weir_guest::rows::Field;
@@ -77,6 +77,51 @@ pub(crate) enum Op {
         branches: u32,
         body: u32,
     },
+    /// A number in a wider type.
+    Promote {
+        column: u32,
+        promotion: Promotion,
+    },
+    /// An enum with symbols that the reader does not have: `symbols` is an index into
+    /// [`Plan::some_symbols`].
+    SomeEnum {
+        column: u32,
+        symbols: u32,
+    },
+    /// A value that the reader does not have; `node` is one of [`Plan::grammar`].
+    Skip {
+        node: u32,
+    },
+    /// A writer's union, whose branches are the next `body` operations, each with a jump behind
+    /// its last; `choices` is an index into [`Plan::choices`].
+    Choose {
+        column: u32,
+        choices: u32,
+        body: u32,
+    },
+    /// The next value of a nullable column is there.
+    Present {
+        column: u32,
+    },
+    /// A null, of which nothing is read.
+    Absent {
+        column: u32,
+    },
+    /// The next value of a wide union is of this branch, which is no null.
+    Select {
+        column: u32,
+        branches: u32,
+        branch: u32,
+    },
+    /// A default, which the next `body` operations read from [`Plan::constants`].
+    Constant {
+        constant: u32,
+        body: u32,
+    },
+    /// A value that the reader schema cannot take.
+    Refuse {
+        column: u32,
+    },
     /// Skips operations.
     Jump {
         by: u32,
@@ -95,7 +140,16 @@ impl Op {
     /// unions and lists may be empty or absent.
     fn least_bytes(self) -> u32 {
         match self {
-            Op::Float { .. } => 4,
+            Op::Float { .. }
+            | Op::Promote {
+                promotion: Promotion::FloatToDouble,
+                ..
+            } => 4,
+            Op::Present { .. }
+            | Op::Absent { .. }
+            | Op::Select { .. }
+            | Op::Constant { .. }
+            | Op::Refuse { .. } => 0,
             Op::Double { .. } => 8,
             Op::Duration { .. } => 12,
             Op::Fixed { size, .. } => size,
@@ -106,9 +160,11 @@ impl Op {
     /// How many operations after this one belong to it.
     pub(crate) fn body(self) -> usize {
         match self {
-            Op::Optional { body, .. } | Op::Union { body, .. } | Op::List { body, .. } => {
-                body as usize
-            }
+            Op::Optional { body, .. }
+            | Op::Union { body, .. }
+            | Op::Choose { body, .. }
+            | Op::Constant { body, .. }
+            | Op::List { body, .. } => body as usize,
             _ => 0,
         }
     }
@@ -123,6 +179,17 @@ pub(crate) fn least_bytes(ops: &[Op]) -> u32 {
         at += 1 + op.body();
     }
     least
+}
+
+/// How a number of the writer becomes one of the reader (Avro 1.12, Schema Resolution).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Promotion {
+    IntToLong,
+    IntToFloat,
+    IntToDouble,
+    LongToFloat,
+    LongToDouble,
+    FloatToDouble,
 }
 
 /// One branch of a wide union.
@@ -142,6 +209,12 @@ pub struct Plan {
     pub(crate) symbols: Vec<Vec<Symbol>>,
     pub(crate) decimals: Vec<Decimal>,
     pub(crate) unions: Vec<Vec<Branch>>,
+    /// By symbol of the writer: that of the reader, if it has one.
+    pub(crate) some_symbols: Vec<Vec<Option<Symbol>>>,
+    /// Where the operations of each branch of a writer's union start in its body.
+    pub(crate) choices: Vec<Vec<u32>>,
+    /// Defaults of the reader, as Avro.
+    pub(crate) constants: Vec<Vec<u8>>,
     pub(crate) grammar: Grammar,
 }
 

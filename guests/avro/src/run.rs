@@ -2,6 +2,10 @@
 
 use weir_guest::columns::{Column, push_absent};
 
+mod resolved;
+
+pub(crate) use resolved::{nearest_double, nearest_float};
+
 use crate::{
     input::{Block, Fault, Input},
     plan::{Op, Plan},
@@ -179,10 +183,31 @@ fn step<const CHECK: bool>(
         | Op::Decimal { .. }
         | Op::Duration { .. }
         | Op::Json { .. } => *input = uncommon(plan, columns, *op, *input)?,
+        Op::Choose {
+            column,
+            choices,
+            body: _,
+        } => {
+            let start;
+            (*input, start) = resolved::choose(plan, column, choices, *input)?;
+            *at += start as usize;
+        }
+        Op::Constant { constant, body } => {
+            let next = *at + body as usize;
+            resolved::constant(plan, columns, constant, *at..next, input)?;
+            *at = next;
+        }
+        Op::Promote { .. }
+        | Op::SomeEnum { .. }
+        | Op::Skip { .. }
+        | Op::Present { .. }
+        | Op::Absent { .. }
+        | Op::Select { .. }
+        | Op::Refuse { .. } => *input = resolved::step(plan, columns, *op, *input)?,
         Op::List {
             column,
             item_bytes: 0,
-            ..
+            body: 0,
         } => {
             let mut items = 0;
             while let Some(block) = or_stop!(column, input.block(0)) {

@@ -2,7 +2,9 @@
 
 use std::collections::HashMap;
 
-use apache_avro::schema::{DecimalSchema, InnerDecimalSchema, RecordSchema, Schema, UuidSchema};
+use apache_avro::schema::{
+    DecimalSchema, EnumSchema, InnerDecimalSchema, RecordField, RecordSchema, Schema, UuidSchema,
+};
 use serde_json::{Value, json};
 use thiserror::Error;
 use weir_guest::{columns::LayoutError, schemas};
@@ -41,6 +43,27 @@ pub enum SchemaError {
     /// A union of nothing has no values.
     #[error("field `{0}` is a union without branches")]
     EmptyUnion(String),
+    /// What was written cannot be read with the reader schema, whatever the values are.
+    #[error("it cannot be read with the reader schema: {field}: {reason}")]
+    Unresolvable {
+        /// The field, or `the value`.
+        field: String,
+        /// Why.
+        reason: String,
+    },
+    /// A default of the reader schema that is no value of its type.
+    #[error("the reader schema's default of field `{field}`: {reason}")]
+    Default {
+        /// Name of the field.
+        field: String,
+        /// Why.
+        reason: String,
+    },
+    /// Aliases of the reader schema make one field of two.
+    #[error(
+        "the reader schema's field `{0}` is, by its aliases, more than one field of the writer"
+    )]
+    Aliases(String),
     /// A type that is not defined.
     #[error("type `{0}` is not defined")]
     Undefined(String),
@@ -59,16 +82,17 @@ impl Parsed {
     /// Defaults are left out: a writer schema does not need them, and registries hold
     /// schemas whose defaults do not fit their type, which Java does not check either.
     pub(crate) fn parse(schema: &schemas::Schema) -> Result<Self, SchemaError> {
-        Self::parse_parts(schema, false)
+        Self::parse_with(schema, Defaults::Removed)
     }
 
-    /// As [`parse`](Self::parse), with the defaults where all of them fit their types: a field
-    /// that has no column is written as its default.
-    pub(crate) fn parse_with_defaults(schema: &schemas::Schema) -> Result<Self, SchemaError> {
-        Self::parse_parts(schema, true).or_else(|_| Self::parse(schema))
+    /// The same for a reader schema: its defaults are kept, as attributes of that name
+    /// ([`default_of`], [`default_symbol`]), so that what they are is found out where they are
+    /// needed.
+    pub(crate) fn parse_reader(schema: &schemas::Schema) -> Result<Self, SchemaError> {
+        Self::parse_with(schema, Defaults::Kept)
     }
 
-    fn parse_parts(schema: &schemas::Schema, defaults: bool) -> Result<Self, SchemaError> {
+    fn parse_with(schema: &schemas::Schema, defaults: Defaults) -> Result<Self, SchemaError> {
         match schema.schema_type {
             schemas::SchemaType::Avro => {}
             schemas::SchemaType::Protobuf => return Err(SchemaError::Language("Protobuf")),
@@ -78,9 +102,7 @@ impl Parsed {
         let mut fields = Vec::with_capacity(schema.references.len() + 1);
         for (number, text) in texts.chain([&schema.text]).enumerate() {
             let mut part: Value = text_or_name(text)?;
-            if !defaults {
-                remove_defaults(&mut part);
-            }
+            set_aside_defaults(&mut part, defaults);
             fields.push(json!({ "name": format!("schema{number}"), "type": part }));
         }
         // One record around them all makes the parser meet the types in this order.
@@ -100,6 +122,11 @@ impl Parsed {
                 .map_or(root, |field| field.schema);
         }
         Ok(Self { root, named })
+    }
+
+    /// The types that have names, some of them more than once.
+    pub(crate) fn types(&self) -> impl Iterator<Item = &Schema> {
+        self.named.values()
     }
 
     /// The schema itself, or what it stands for if it is the name of a type.
@@ -127,26 +154,55 @@ fn text_or_name(text: &str) -> Result<Value, SchemaError> {
     Ok(serde_json::from_str(text)?)
 }
 
-/// Removes the defaults of fields and enums, and nothing else: a custom attribute may
+/// The attribute that a default becomes. No schema has one of such a name by chance.
+const DEFAULT: &str = "\u{0}default";
+
+/// What becomes of defaults.
+#[derive(Clone, Copy)]
+enum Defaults {
+    Removed,
+    Kept,
+}
+
+/// The default of a reader's field, if it has one.
+pub(crate) fn default_of(field: &RecordField) -> Option<&Value> {
+    field.custom_attributes.get(DEFAULT)
+}
+
+/// The default of a reader's enum, if it has one.
+pub(crate) fn default_symbol(symbols: &EnumSchema) -> Option<&str> {
+    symbols.attributes.get(DEFAULT).and_then(Value::as_str)
+}
+
+/// Takes away the defaults of fields and enums, and nothing else: a custom attribute may
 /// have that name too.
-fn remove_defaults(schema: &mut Value) {
+fn set_aside_defaults(schema: &mut Value, defaults: Defaults) {
+    let set_aside = |object: &mut serde_json::Map<String, Value>| {
+        if let (Some(default), Defaults::Kept) = (object.remove("default"), defaults) {
+            object.insert(DEFAULT.to_owned(), default);
+        }
+    };
     match schema {
-        Value::Array(branches) => branches.iter_mut().for_each(remove_defaults),
+        Value::Array(branches) => {
+            for branch in branches {
+                set_aside_defaults(branch, defaults);
+            }
+        }
         Value::Object(object) => {
             if object.contains_key("symbols") {
-                object.remove("default");
+                set_aside(object);
             }
             for key in ["type", "items", "values"] {
                 if let Some(part) = object.get_mut(key) {
-                    remove_defaults(part);
+                    set_aside_defaults(part, defaults);
                 }
             }
             let fields = object.get_mut("fields").and_then(Value::as_array_mut);
             for field in fields.into_iter().flatten() {
                 if let Value::Object(field) = field {
-                    field.remove("default");
+                    set_aside(field);
                     if let Some(part) = field.get_mut("type") {
-                        remove_defaults(part);
+                        set_aside_defaults(part, defaults);
                     }
                 }
             }

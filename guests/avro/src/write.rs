@@ -59,7 +59,7 @@ impl WriteFormat for AvroWriter {
         _name: Option<&str>,
         _validate: bool,
     ) -> Result<WritePlan, String> {
-        let parsed = Parsed::parse_with_defaults(schema).map_err(|error| error.to_string())?;
+        let parsed = Parsed::parse_reader(schema).map_err(|error| error.to_string())?;
         compile::compile(&parsed, fields, part)
     }
 

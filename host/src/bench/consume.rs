@@ -284,6 +284,7 @@ fn weir(
         plugins: Plugins {
             interceptors: Vec::new(),
             deserializer: (plugin, serde_json::json!({})),
+            key_deserializer: None,
             serializer: None,
             key_serializer: None,
             limits: Limits::default(),

@@ -6,6 +6,7 @@ use indicatif::MultiProgress;
 
 use super::{CheckArgs, CliError, connect, log, show, wiring};
 use crate::config::{ClientProperties, PipelineConfig, SinkConfig};
+use crate::plugin::Plugin;
 
 #[expect(clippy::print_stdout, reason = "the command's answer")]
 pub(super) fn check(args: &CheckArgs) -> Result<(), CliError> {
@@ -22,13 +23,26 @@ pub(super) fn check(args: &CheckArgs) -> Result<(), CliError> {
         file.display(),
         show::source(&config.source)
     );
-    let all = plugins.interceptors.iter().chain([&plugins.deserializer]);
-    let all = all
-        .chain(&plugins.key_serializer)
-        .chain(&plugins.serializer);
-    for (plugin, _) in all {
+    let mut all: Vec<(&Plugin, &str)> = Vec::new();
+    all.extend(plugins.interceptors.iter().map(|(plugin, _)| (plugin, "")));
+    all.extend(
+        plugins
+            .key_deserializer
+            .iter()
+            .map(|(plugin, _)| (plugin, " of keys")),
+    );
+    all.push((&plugins.deserializer.0, ""));
+    let keys = plugins.key_serializer.iter();
+    all.extend(keys.map(|(plugin, _)| (plugin, " of keys")));
+    all.extend(plugins.serializer.iter().map(|(plugin, _)| (plugin, "")));
+    for (plugin, of) in all {
         let about = plugin.description();
-        println!("  ─► {} {} ({})", about.name, about.version, plugin.kind());
+        println!(
+            "  ─► {} {} ({}{of})",
+            about.name,
+            about.version,
+            plugin.kind()
+        );
     }
     println!("  ─► {}", show::sink(&config.sink));
     if args.explain {

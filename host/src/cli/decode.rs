@@ -11,7 +11,7 @@ use indicatif::MultiProgress;
 use super::{CliError, log, show, wiring};
 use crate::batch::{BatchBuilder, Capacity, TopicPartition};
 use crate::config::{Location, RegistryConfig, SchemaFile, SchemaFiles, SchemaName};
-use crate::plugin::{Deserializer, Limits, Plugin};
+use crate::plugin::{Deserializer, Limits, Part, Plugin};
 use crate::schemas::{FileSource, Registered, RegistrySource, Schema, SchemaError, SchemaSource};
 use crate::sink::{Sink, SinkError, stdout};
 
@@ -70,8 +70,9 @@ pub(super) fn decode(args: &DecodeArgs) -> Result<(), CliError> {
     let payloads = payloads(args)?;
     let plugin = Plugin::load(&wiring::engine()?, &args.plugin).map_err(CliError::config)?;
     let schemas = args.schemas.open(false)?;
-    let mut deserializer = Deserializer::open(&plugin, &options, schemas, Limits::default())
-        .map_err(CliError::config)?;
+    let mut deserializer =
+        Deserializer::open(&plugin, Part::Value, &options, schemas, Limits::default())
+            .map_err(CliError::config)?;
 
     let mut sink = stdout::stdout();
     let mut bad = 0;

@@ -36,6 +36,8 @@ pub(super) fn plugins(config: &PipelineConfig, engine: &PluginEngine) -> Result<
         .map(|plugin| load(plugin, engine))
         .collect::<Result<Vec<_>, _>>()?;
     let deserializer = load(&config.deserializer.value, engine)?;
+    let key = config.deserializer.key.as_ref();
+    let key_deserializer = key.map(|key| load(&key.plugin, engine)).transpose()?;
     let (serializer, key_serializer) = match &config.sink {
         SinkConfig::Kafka(kafka) => (kafka.serializer.as_ref(), kafka.key_serializer.as_ref()),
         SinkConfig::Stdout | SinkConfig::File(_) => (None, None),
@@ -50,6 +52,7 @@ pub(super) fn plugins(config: &PipelineConfig, engine: &PluginEngine) -> Result<
     Ok(Plugins {
         interceptors,
         deserializer,
+        key_deserializer,
         serializer: serializer.map(serializer_of).transpose()?,
         key_serializer: key_serializer.map(serializer_of).transpose()?,
         limits,
@@ -90,9 +93,15 @@ pub(super) fn try_options(
         ConsumerInterceptor::open(plugin, options, Arc::clone(schemas), plugins.limits)
             .map_err(|error| at(declared, error))?;
     }
-    let (plugin, options) = &plugins.deserializer;
-    Deserializer::open(plugin, options, Arc::clone(schemas), plugins.limits)
-        .map_err(|error| at(&config.deserializer.value, error))?;
+    let try_deserializer = |(plugin, options): &(Plugin, _), part, declared| {
+        Deserializer::open(plugin, part, options, Arc::clone(schemas), plugins.limits)
+            .map_err(|error| at(declared, error))
+    };
+    if let (Some(key), Some(declared)) = (&plugins.key_deserializer, &config.deserializer.key) {
+        try_deserializer(key, Part::Key, &declared.plugin)?;
+    }
+    let value = &config.deserializer.value;
+    try_deserializer(&plugins.deserializer, Part::Value, value)?;
     let SinkConfig::Kafka(sink) = &config.sink else {
         return Ok(());
     };

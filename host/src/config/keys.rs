@@ -13,7 +13,7 @@ pub(super) mod watermark;
 use std::sync::LazyLock;
 
 use self::kafka_sink::{KEY_SERIALIZER_PLUGIN, SERIALIZER_PLUGIN};
-use self::plugins::{INTERCEPTOR_PLUGIN, VALUE_PLUGIN};
+use self::plugins::{INTERCEPTOR_PLUGIN, KEY_PLUGIN, VALUE_PLUGIN};
 use super::key::Key;
 
 /// A part of the file that holds keys.
@@ -44,6 +44,11 @@ pub static SECTIONS: &[Section] = &[
         "deserializer.value",
         &VALUE_PLUGIN,
         "The plug-in that decodes values.",
+    ),
+    short(
+        "deserializer.key",
+        &KEY_PLUGIN,
+        "The plug-in that decodes keys.",
     ),
     section(
         "watermark",

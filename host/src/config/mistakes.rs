@@ -321,7 +321,7 @@ delivery.guarantee: exactly-once
 ";
     let errors = parse(file).unwrap_err().errors;
     let lines: Vec<usize> = errors.iter().map(|error| error.location.line).collect();
-    assert_eq!(lines, [16, 19, 20]);
+    assert_eq!(lines, [19, 20]);
     for error in errors {
         assert!(matches!(error.problem, Problem::NotYet { .. }), "{error}");
     }

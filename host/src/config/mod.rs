@@ -125,6 +125,17 @@ pub struct PipelineConfig {
 pub struct DeserializerConfig {
     /// For the values of messages.
     pub value: PluginConfig,
+    /// For their keys, if they are decoded.
+    pub key: Option<KeyDeserializerConfig>,
+}
+
+/// What decodes keys.
+#[derive(Clone, Debug)]
+pub struct KeyDeserializerConfig {
+    /// The plug-in.
+    pub plugin: PluginConfig,
+    /// The column that keys become.
+    pub column: String,
 }
 
 /// What happens to bad records.
@@ -205,6 +216,8 @@ impl PipelineConfig {
             .iter()
             .map(|plugin| ("interceptors", plugin));
         let plugins = plugins.chain([("deserializer.value.plugin", &self.deserializer.value)]);
+        let key = self.deserializer.key.iter();
+        let plugins = plugins.chain(key.map(|key| ("deserializer.key.plugin", &key.plugin)));
         let plugins = plugins.chain(self.sink.plugins());
         let plugins = plugins.filter_map(|(key, plugin)| match &plugin.plugin {
             PluginRef::Path(path) => Some((key, path.as_path(), &plugin.declared)),
@@ -264,13 +277,7 @@ fn read(reader: &mut Reader<'_>, path: &Path) -> Option<PipelineConfig> {
     let sink = sink::read(reader, &source);
     let schemas = schemas::read(reader);
     let interceptors = plugin::read_interceptors(reader);
-    let (value, options) = plugin::VALUE;
-    let value = plugin::read(
-        reader,
-        value.into(),
-        options.into(),
-        PluginRole::Deserializer,
-    );
+    let deserializer = plugin::read_deserializers(reader, &source.metadata_columns);
     let limits = plugin::read_limits(reader);
     let watermark = watermark::read(reader);
     sink::check_late_records(reader, &sink, watermark.as_ref());
@@ -282,7 +289,7 @@ fn read(reader: &mut Reader<'_>, path: &Path) -> Option<PipelineConfig> {
         source,
         schemas,
         interceptors,
-        deserializer: DeserializerConfig { value: value? },
+        deserializer: deserializer?,
         limits,
         watermark,
         sink,

@@ -8,12 +8,13 @@ use saphyr::Scalar;
 use serde_json::{Map, Number, Value as Json};
 
 use super::error::{Location, Problem};
-use super::key::Key;
 use super::keys;
+use super::metadata::MetadataColumn;
 use super::nearest::nearest;
 use super::reader::{At, Given, Reader};
 use super::substitute::Outside;
 use super::yaml::{Node, Value};
+use super::{DeserializerConfig, KeyDeserializerConfig};
 
 /// A plug-in to load.
 #[derive(Clone)]
@@ -143,13 +144,58 @@ pub(super) fn read_interceptors(reader: &mut Reader<'_>) -> Vec<PluginConfig> {
         .collect()
 }
 
-/// One plug-in, or `None` after an error.
-pub(super) fn read(
+/// The deserializers, or `None` after an error.
+pub(super) fn read_deserializers(
     reader: &mut Reader<'_>,
-    at: At,
-    options: At,
-    role: PluginRole,
-) -> Option<PluginConfig> {
+    metadata: &[MetadataColumn],
+) -> Option<DeserializerConfig> {
+    let (plugin, options) = (&keys::plugins::VALUE_PLUGIN, &keys::plugins::VALUE_OPTIONS);
+    let value = read(
+        reader,
+        plugin.into(),
+        options.into(),
+        PluginRole::Deserializer,
+    );
+    let key = read_key_deserializer(reader, metadata);
+    Some(DeserializerConfig { value: value?, key })
+}
+
+/// `None` where there is none, too.
+fn read_key_deserializer(
+    reader: &mut Reader<'_>,
+    metadata: &[MetadataColumn],
+) -> Option<KeyDeserializerConfig> {
+    let (plugin, options) = (&keys::plugins::KEY_PLUGIN, &keys::plugins::KEY_OPTIONS);
+    let column = &keys::plugins::KEY_COLUMN;
+    if reader.given(plugin).is_none() {
+        for key in [options, column] {
+            if reader.given(key).is_some() {
+                let message = "has no effect without `deserializer.key.plugin`";
+                reader.contradiction(key, message);
+            }
+        }
+        return None;
+    }
+    let name = reader.string(column);
+    if metadata.iter().any(|metadata| metadata.name == name) {
+        let message =
+            format!("`metadata.columns` has a column `{name}` already: give one another name");
+        reader.contradiction(column, message);
+    }
+    let plugin = read(
+        reader,
+        plugin.into(),
+        options.into(),
+        PluginRole::Deserializer,
+    );
+    Some(KeyDeserializerConfig {
+        plugin: plugin?,
+        column: name,
+    })
+}
+
+/// One plug-in, or `None` after an error.
+fn read(reader: &mut Reader<'_>, at: At, options: At, role: PluginRole) -> Option<PluginConfig> {
     let plugin = reader.text(at).and_then(|given| {
         parse_ref(&given, role, &reader.outside)
             .map_err(|problem| reader.report(at, given.span, problem))
@@ -259,7 +305,3 @@ fn plain_to_json(text: &str) -> Option<Json> {
         Scalar::String(text) => Some(Json::String(text.into_owned())),
     }
 }
-
-/// The keys of the deserializer for values.
-pub(super) const VALUE: (&Key, &Key) =
-    (&keys::plugins::VALUE_PLUGIN, &keys::plugins::VALUE_OPTIONS);

@@ -260,12 +260,29 @@ fn defaults(key: &Key) -> Vec<&'static str> {
 }
 
 #[test]
+fn keys_have_a_plug_in_and_a_column_of_their_own() {
+    let file = |rest: &str| {
+        let text = "source: { bootstrap.servers: 'a:1', topics: [orders], metadata.columns: [key] }\n\
+                    deserializer: { value: avro, key: { plugin: json, ";
+        parse(&format!("{text}{rest} }} }}\n"))
+    };
+    let config = file("column: k, options: { framing: raw }").unwrap();
+    let key = config.deserializer.key.unwrap();
+    assert_eq!(key.column, "k");
+    assert_eq!(key.plugin.plugin, PluginRef::BuiltIn("json".to_owned()));
+    assert_eq!(key.plugin.options, json!({ "framing": "raw" }));
+    let error = file("options: {}").unwrap_err().to_string();
+    let expected = "`metadata.columns` has a column `key` already: give one another name";
+    assert!(error.contains(expected), "{error}");
+}
+
+#[test]
 fn the_default_of_every_key_can_be_written_out() {
     for profile in [Profile::Latency, Profile::Balanced, Profile::Throughput] {
-        let mut text =
-            "source: { bootstrap.servers: 'a:1', topics: [orders] }\ndeserializer: avro\n\
+        let mut text = "source: { bootstrap.servers: 'a:1', topics: [orders] }\n\
+                        deserializer: { value: avro, key: avro }\n\
                         schema.registry.url: http://localhost:8081\nsink.kafka.topic: clean\n"
-                .to_owned();
+            .to_owned();
         let profile = format!("{}\n", profile.as_str());
         text.push_str(&format!("profile: {profile}"));
         let short = parse(&text).unwrap_or_else(|error| panic!("{error}"));

@@ -7,6 +7,7 @@ use std::time::Duration;
 use arrow::datatypes::SchemaRef;
 use crossbeam_channel::{Receiver, Sender};
 
+use super::keys::KeyStage;
 use super::serializing::Serializing;
 use super::{Failure, PipelineError, SinkItem};
 use crate::batch::{MessageBatch, TopicPartition};
@@ -42,6 +43,8 @@ pub(super) struct Worker {
 
 pub(super) struct Stages {
     pub(super) interceptors: Vec<ConsumerInterceptor>,
+    /// What decodes keys, if they are.
+    pub(super) keys: Option<KeyStage>,
     pub(super) deserializer: Deserializer,
     pub(super) metadata: MetadataColumns,
     /// What makes messages of rows, if the sink needs that.
@@ -216,9 +219,11 @@ impl Stages {
     pub(super) fn figures(&self, worker: usize) -> Vec<PluginFigures> {
         let interceptors = self.interceptors.iter();
         let interceptors = interceptors.map(|i| (i.name(), i.metrics()));
+        let keys = self.keys.iter().map(KeyStage::figures);
         let deserializer = (self.deserializer.name(), self.deserializer.metrics());
         let serializers = self.serializing.iter().flat_map(Serializing::figures);
-        let all = interceptors.chain([deserializer]).chain(serializers);
+        let all = interceptors.chain(keys).chain([deserializer]);
+        let all = all.chain(serializers);
         all.map(|(plugin, metrics)| PluginFigures {
             plugin: plugin.to_owned(),
             worker,
@@ -251,6 +256,21 @@ impl Stages {
             batches = passed;
         }
         for batch in batches {
+            let (batch, keys) = match &mut self.keys {
+                None => (batch, None),
+                Some(stage) => {
+                    let call = |batch: &_| stage.decode(batch);
+                    let Some(keyed) = retrying.until_answered(&batch, call)? else {
+                        return Ok(None);
+                    };
+                    handled.errors.extend(keyed.errors);
+                    handled.plugin_time += keyed.plugin_time;
+                    (keyed.batch, Some(keyed.keys))
+                }
+            };
+            if batch.is_empty() {
+                continue;
+            }
             let call = |batch: &_| self.deserializer.decode(batch);
             let Some(decoded) = retrying.until_answered(&batch, call)? else {
                 return Ok(None);
@@ -261,7 +281,11 @@ impl Stages {
             handled.skipped +=
                 (batch.len() - with_rows - decoded.errors.len()).saturating_sub(tombstones);
             let first = handled.rows.len();
-            for rows in decoded.rows {
+            let mut rows = decoded.rows;
+            if let (Some(stage), Some(keys)) = (&mut self.keys, keys) {
+                rows = stage.add(&keys, &rows)?;
+            }
+            for rows in rows {
                 handled.rows.push(self.metadata.add(rows)?);
             }
             if self.passes_tombstones {

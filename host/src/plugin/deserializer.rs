@@ -41,7 +41,7 @@ pub struct Decoded {
 }
 
 impl Deserializer {
-    /// Opens a deserializer for message values, and so checks its options.
+    /// Opens a deserializer for keys or for values, and so checks its options.
     ///
     /// `options` is a JSON object.
     ///
@@ -49,11 +49,12 @@ impl Deserializer {
     /// See [`OpenError`].
     pub fn open(
         plugin: &Plugin,
+        part: Part,
         options: &serde_json::Value,
         schemas: Arc<dyn SchemaSource>,
         limits: Limits,
     ) -> Result<Self, OpenError> {
-        Opened::new(plugin, Part::Value, options, schemas, limits).map(Deserializer)
+        Opened::new(plugin, part, options, schemas, limits).map(Deserializer)
     }
 
     /// The plug-in's own name.
@@ -139,7 +140,11 @@ impl Kind for Decoding {
         for group in &answer.groups {
             if !instance.guest.schemas.contains_key(&group.schema) {
                 let schema = schema(instance, group.schema, timeout)?;
-                instance.guest.schemas.insert(group.schema, schema);
+                let schemas = &mut instance.guest.schemas;
+                // Many writer schemas may have rows of one.
+                let equal = schemas.values().find(|known| **known == schema);
+                let schema = equal.map_or(schema, Arc::clone);
+                schemas.insert(group.schema, schema);
             }
         }
         let schemas = &instance.guest.schemas;

@@ -158,7 +158,7 @@ impl<K: Kind> Opened<K> {
             plugin: plugin.clone(),
             rights: Rights {
                 schemas,
-                prefetch: Prefetch::default(),
+                prefetch: Prefetch::new(part),
                 metrics: PluginMetrics::default(),
             },
             limits,

@@ -5,7 +5,8 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::batch::{Headers, MessageBatch, NullableColumn, VALUE_SCHEMA_HEADER};
+use super::Part;
+use crate::batch::{Headers, KEY_SCHEMA_HEADER, MessageBatch, NullableColumn, VALUE_SCHEMA_HEADER};
 use crate::schemas::{Guid, SchemaKey, SchemaSource};
 
 /// The most schemas that are fetched ahead for one batch: a plug-in whose messages only look
@@ -15,8 +16,9 @@ const KEYS_MAX: usize = 256;
 const RECENT: usize = 64;
 
 /// What a plug-in has asked for so far. Shared by its instances.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(super) struct Prefetch {
+    part: Part,
     asked: Arc<Asked>,
 }
 
@@ -29,6 +31,14 @@ struct Asked {
 }
 
 impl Prefetch {
+    /// For a plug-in that reads this part of messages.
+    pub(super) fn new(part: Part) -> Self {
+        Self {
+            part,
+            asked: Arc::default(),
+        }
+    }
+
     /// Fetches what the batch needs, if the plug-in reads such framing. The source is asked
     /// only for what it does not know.
     pub(super) fn before(&self, batch: &MessageBatch, source: &dyn SchemaSource) {
@@ -39,10 +49,18 @@ impl Prefetch {
         }
         let mut keys = Vec::new();
         if by_guid && let Some(headers) = &batch.headers {
-            guids(headers, batch.len(), &mut keys);
+            let name = match self.part {
+                Part::Key => KEY_SCHEMA_HEADER,
+                Part::Value => VALUE_SCHEMA_HEADER,
+            };
+            guids(headers, name, batch.len(), &mut keys);
         }
         if by_id {
-            ids(&batch.values, &mut keys);
+            let payloads = match self.part {
+                Part::Key => &batch.keys,
+                Part::Value => &batch.values,
+            };
+            ids(payloads, &mut keys);
         }
         if !keys.is_empty() {
             source.prefetch(&keys);
@@ -70,13 +88,13 @@ impl Prefetch {
 }
 
 /// The distinct ids of messages that begin as in wire format v0.
-fn ids(values: &NullableColumn, keys: &mut Vec<SchemaKey>) {
-    let bytes = &values.column.bytes[..];
+fn ids(payloads: &NullableColumn, keys: &mut Vec<SchemaKey>) {
+    let bytes = &payloads.column.bytes[..];
     // Nearly all messages begin as the one before, most others as one a few before.
     let mut last = None;
     let mut recent = [None; RECENT];
     let mut seen = HashSet::new();
-    for ends in values.column.offsets.array_windows() {
+    for ends in payloads.column.offsets.array_windows() {
         let [start, end] = ends.map(|end| end as usize);
         let prefix = bytes.get(start..end).and_then(<[u8]>::first_chunk::<5>);
         if prefix == last {
@@ -101,11 +119,11 @@ fn ids(values: &NullableColumn, keys: &mut Vec<SchemaKey>) {
     }
 }
 
-/// The distinct GUIDs in headers, as in wire format v1.
-fn guids(headers: &Headers, rows: usize, keys: &mut Vec<SchemaKey>) {
+/// The distinct GUIDs in the headers of this name, as in wire format v1.
+fn guids(headers: &Headers, name: &[u8], rows: usize, keys: &mut Vec<SchemaKey>) {
     let mut last = None;
     for header in (0..rows).flat_map(|row| headers.of(row)) {
-        if headers.names.get(header) != VALUE_SCHEMA_HEADER {
+        if headers.names.get(header) != name {
             continue;
         }
         let value = headers.values.get(header).unwrap_or_default();
@@ -171,14 +189,14 @@ mod tests {
     #[test]
     fn nothing_is_fetched_for_a_plug_in_that_asks_for_nothing() {
         let source = Source::default();
-        Prefetch::default().before(&batch(&[&[0, 0, 0, 0, 1, 9]], None), &source);
+        Prefetch::new(Part::Value).before(&batch(&[&[0, 0, 0, 0, 1, 9]], None), &source);
         assert!(source.0.lock().unwrap().is_empty());
     }
 
     #[test]
     fn each_id_of_a_batch_is_fetched_once() {
         let source = Source::default();
-        let prefetch = Prefetch::default();
+        let prefetch = Prefetch::new(Part::Value);
         let messages: &[&[u8]] = &[
             &[0, 0, 0, 0, 1, 9],
             &[0, 0, 0, 0, 1],
@@ -203,13 +221,33 @@ mod tests {
     #[test]
     fn guids_are_found_in_headers() {
         let source = Source::default();
-        let prefetch = Prefetch::default();
+        let prefetch = Prefetch::new(Part::Value);
         let mut header = [7; 20];
         header[0] = 1;
         let batch = batch(&[b"a", b"b"], Some(&header));
         prefetch.asked(SchemaKey::Guid(Guid([7; 16])), Some(&batch), &source);
         let expected = vec![SchemaKey::Guid(Guid([7; 16]))];
         assert_eq!(*source.0.lock().unwrap(), [expected]);
+    }
+
+    #[test]
+    fn those_of_keys_are_found_in_keys_and_in_their_own_header() {
+        let source = TopicPartition {
+            topic: "t".into(),
+            partition: 0,
+        };
+        let mut batch = BatchBuilder::new(source, Capacity::default());
+        assert!(batch.push(0, -1, Some(&[0, 0, 0, 0, 7, 1]), Some(&[0, 0, 0, 0, 8, 1])));
+        batch.push_header(VALUE_SCHEMA_HEADER, Some(&[1; 17]));
+        batch.push_header(KEY_SCHEMA_HEADER, Some(&[1; 17]));
+        let batch = batch.finish();
+        let source = Source::default();
+        let prefetch = Prefetch::new(Part::Key);
+        prefetch.asked(SchemaKey::Id(7), Some(&batch), &source);
+        prefetch.asked(SchemaKey::Guid(Guid([1; 16])), Some(&batch), &source);
+        let guid = SchemaKey::Guid(Guid([1; 16]));
+        let expected = [vec![SchemaKey::Id(7)], vec![guid, SchemaKey::Id(7)]];
+        assert_eq!(*source.0.lock().unwrap(), expected);
     }
 
     #[test]
@@ -222,7 +260,7 @@ mod tests {
             .collect();
         let messages: Vec<&[u8]> = messages.iter().map(<[u8; 5]>::as_slice).collect();
         let source = Source::default();
-        Prefetch::default().asked(SchemaKey::Id(0), Some(&batch(&messages, None)), &source);
+        Prefetch::new(Part::Value).asked(SchemaKey::Id(0), Some(&batch(&messages, None)), &source);
         assert_eq!(source.0.lock().unwrap()[0].len(), KEYS_MAX);
     }
 }

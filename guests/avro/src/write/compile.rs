@@ -9,7 +9,7 @@ use weir_guest::rows::Field;
 use super::json::{JsonType, Style};
 use crate::compile::{branch_names, fixed_size};
 use crate::decimal::{DIGITS_256, Decimal};
-use crate::schema::Parsed;
+use crate::schema::{Parsed, default_of};
 
 /// How rows of one schema are written.
 #[derive(Debug)]
@@ -134,7 +134,7 @@ impl Compiler<'_> {
         let steps = record.fields.iter().map(|field| match named(&field.name) {
             Some(column) => self.step(&field.schema, *column),
             None => {
-                let default = field.default.as_ref().ok_or_else(|| {
+                let default = default_of(field).ok_or_else(|| {
                     format!(
                         "the field `{}` of the record `{}` has no column and no default",
                         field.name, record.name

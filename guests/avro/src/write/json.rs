@@ -90,7 +90,7 @@ impl JsonType {
             },
             (Node::Enum(symbols), Value::String(value)) => {
                 let mut symbols = symbols.iter().zip(0..);
-                match symbols.find(|(symbol, _)| ***symbol == **value) {
+                match symbols.find(|(symbol, _)| symbol.as_deref() == Some(value.as_str())) {
                     Some((_, number)) => long(number, out),
                     None => return misfit(),
                 }
@@ -176,6 +176,8 @@ fn misfit(value: &Value, node: &Node) -> String {
         Node::Map(_) => "a map",
         Node::Union(_) => "a branch of the union",
         Node::Record(_) => "a record",
+        // Those are of types that are read, and never of one that is written.
+        Node::Promoted(_) | Node::Resolved(_) | Node::Refused => "of this type",
     };
     let mut shown = value.to_string();
     if shown.len() > 100 {

@@ -60,6 +60,8 @@ impl Random {
 
 /// Schemas as JSON, with named types that are used again.
 pub(crate) struct SchemaMaker {
+    /// What namespaces begin with.
+    space: &'static str,
     names: usize,
     /// Full names of the types that are complete.
     complete: Vec<String>,
@@ -68,8 +70,17 @@ pub(crate) struct SchemaMaker {
 impl SchemaMaker {
     pub(crate) fn new() -> Self {
         Self {
+            space: "space",
             names: 0,
             complete: Vec::new(),
+        }
+    }
+
+    /// One whose types have other names.
+    pub(crate) fn apart() -> Self {
+        Self {
+            space: "apart",
+            ..Self::new()
         }
     }
 
@@ -199,7 +210,7 @@ impl SchemaMaker {
         self.names += 1;
         (
             format!("T{}", random.below(2)),
-            format!("space{}", self.names),
+            format!("{}{}", self.space, self.names),
         )
     }
 }

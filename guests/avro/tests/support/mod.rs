@@ -4,6 +4,8 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 pub(crate) mod generate;
+pub(crate) mod java;
+pub(crate) mod mutate;
 pub(crate) mod oracle;
 pub(crate) mod render;
 

@@ -5,11 +5,20 @@ use prost_reflect::{FieldDescriptor, Kind, MessageDescriptor};
 
 use super::Wire;
 
-pub(crate) struct Random(weir_guest::random::Random);
+pub(crate) struct Random(
+    weir_guest::random::Random,
+    /// Whether entries of maps have unknown fields.
+    bool,
+);
 
 impl Random {
     pub(crate) fn new(seed: u64) -> Self {
-        Self(weir_guest::random::Random::new(seed))
+        Self(weir_guest::random::Random::new(seed), true)
+    }
+
+    /// The same without unknown fields in the entries of maps.
+    pub(crate) fn with_plain_entries(seed: u64) -> Self {
+        Self(weir_guest::random::Random::new(seed), false)
     }
 
     pub(crate) fn next(&mut self) -> u64 {
@@ -302,7 +311,7 @@ fn one(field: &FieldDescriptor, random: &mut Random, depth: usize, wire: Wire) -
                 if random.below(6) > 0 {
                     content = one(&value, random, depth, content);
                 }
-                if random.below(9) == 0 {
+                if random.below(9) == 0 && random.1 {
                     content = content.varint(77, 1);
                 }
             }

@@ -13,7 +13,7 @@ use weir_guest::{BatchError, Decoded};
 use super::timing::Way;
 use super::{BenchError, Measurement};
 use crate::batch::{BatchBuilder, BinaryColumn, Capacity, MessageBatch, TopicPartition};
-use crate::plugin::{Deserializer, Limits, Plugin, PluginEngine};
+use crate::plugin::{Deserializer, Limits, Part, Plugin, PluginEngine};
 use crate::schemas::{Registered, Schema, SchemaError, SchemaSource, SchemaType};
 
 /// Messages in a batch.
@@ -66,7 +66,8 @@ pub(super) fn open(
     let plugin = Plugin::load(engine, plugin).map_err(BenchError::new)?;
     let options = serde_json::json!({});
     let schemas = Arc::clone(schemas);
-    Deserializer::open(&plugin, &options, schemas, Limits::default()).map_err(BenchError::new)
+    Deserializer::open(&plugin, Part::Value, &options, schemas, Limits::default())
+        .map_err(BenchError::new)
 }
 
 fn component<'a>(

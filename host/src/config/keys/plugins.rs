@@ -27,10 +27,28 @@ pub(in crate::config) static VALUE_GRANTS: Key = Key::later(
     "Rights beyond none.",
 );
 
-pub(in crate::config) static KEY_DESERIALIZER: Key = Key::later(
-    "deserializer.key",
-    "this build decodes values only",
-    "The plug-in that decodes keys.",
+pub(in crate::config) static KEY_PLUGIN: Key = Key::new(
+    "deserializer.key.plugin",
+    Kind::Plugin,
+    "The plug-in that decodes keys, as for values. Without one, keys are not decoded.",
+)
+.or_else("none");
+
+pub(in crate::config) static KEY_OPTIONS: Key =
+    Key::new("deserializer.key.options", Kind::Options, OPTIONS_DOC).or_else("none");
+
+pub(in crate::config) static KEY_COLUMN: Key = Key::new(
+    "deserializer.key.column",
+    Kind::Text,
+    "The column that keys become: a struct of their columns, or the value itself of keys that are \
+     no records.",
+)
+.or("key");
+
+pub(in crate::config) static KEY_GRANTS: Key = Key::later(
+    "deserializer.key.grants",
+    GRANTS_NOTE,
+    "Rights beyond none.",
 );
 
 pub(in crate::config) static PLUGIN_MEMORY_MAX: Key = Key::integer(
@@ -71,7 +89,10 @@ pub(super) static ALL: &[&Key] = &[
     &VALUE_PLUGIN,
     &VALUE_OPTIONS,
     &VALUE_GRANTS,
-    &KEY_DESERIALIZER,
+    &KEY_PLUGIN,
+    &KEY_OPTIONS,
+    &KEY_COLUMN,
+    &KEY_GRANTS,
     &PLUGIN_MEMORY_MAX,
     &PLUGIN_MEMORY_RECYCLE,
     &PLUGIN_CALL_TIMEOUT,
