@@ -5,6 +5,8 @@ use std::process::Command;
 
 /// Folders under `guests/`, and the names of the modules that the host embeds.
 const GUESTS: [&str; 5] = ["avro", "bench", "drop-by-header", "json", "protobuf"];
+/// Those that are a serializer too, with that feature.
+const SERIALIZERS: [&str; 3] = ["avro", "json", "protobuf"];
 
 fn main() {
     // Asked for when it runs: a target folder may be copied from one checkout to another.
@@ -16,16 +18,25 @@ fn main() {
     }
     for guest in GUESTS {
         let module = out.join(guest).with_extension("wasm");
-        let built = Command::new("bash")
-            .arg(root.join("scripts/build-guest"))
-            .arg(root.join("guests").join(guest))
-            .arg(&module)
-            .output()
-            .expect("bash can be run");
-        assert!(
-            built.status.success(),
-            "the guest {guest} was not built:\n{}",
-            String::from_utf8_lossy(&built.stderr)
-        );
+        build(&root, guest, &module, &[]);
     }
+    for guest in SERIALIZERS {
+        let module = out.join(format!("{guest}-serializer.wasm"));
+        build(&root, guest, &module, &["--features", "serializer"]);
+    }
+}
+
+fn build(root: &Path, guest: &str, module: &Path, options: &[&str]) {
+    let built = Command::new("bash")
+        .arg(root.join("scripts/build-guest"))
+        .args(options)
+        .arg(root.join("guests").join(guest))
+        .arg(module)
+        .output()
+        .expect("bash can be run");
+    assert!(
+        built.status.success(),
+        "the guest {guest} was not built:\n{}",
+        String::from_utf8_lossy(&built.stderr)
+    );
 }

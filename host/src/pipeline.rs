@@ -13,6 +13,7 @@
 mod aligning;
 mod delivery;
 mod keys;
+mod serializing;
 mod stamping;
 mod worker;
 
@@ -23,6 +24,7 @@ use crossbeam_channel::{Sender, bounded};
 
 use self::delivery::Delivery;
 use self::keys::KeyStage;
+use self::serializing::Serializing;
 use self::stamping::Stamping;
 use crate::batch::{MessageBatch, TopicPartition};
 use crate::config::{PipelineConfig, RateLimit, SinkConfig, Tolerance};
@@ -63,6 +65,10 @@ pub struct Plugins {
     pub deserializer: (Plugin, serde_json::Value),
     /// Deserializer of keys, if they are decoded.
     pub key_deserializer: Option<(Plugin, serde_json::Value)>,
+    /// Serializer of values, if rows become messages by one.
+    pub serializer: Option<(Plugin, serde_json::Value)>,
+    /// Serializer of keys, if they are made by one.
+    pub key_serializer: Option<(Plugin, serde_json::Value)>,
     /// For each instance.
     pub limits: Limits,
 }
@@ -212,7 +218,9 @@ pub fn start(config: &PipelineConfig, parts: Parts) -> Result<Running, PipelineE
     let failure = Failure::default();
     let mut stages = Vec::with_capacity(parts.workers);
     for _ in 0..parts.workers.max(1) {
-        stages.push(open(config, &parts.plugins, &parts.schemas)?);
+        let mut stage = open(config, &parts.plugins, &parts.schemas)?;
+        stage.serializing = Serializing::open(&config.sink, &parts.plugins, &parts.schemas)?;
+        stages.push(stage);
     }
 
     let plugins = stages.iter().enumerate();
@@ -368,6 +376,7 @@ fn open(
         deserializer: deserializer(&plugins.deserializer, Part::Value)?,
         metadata: MetadataColumns::new(&config.source.metadata_columns),
         passes_tombstones: matches!(&config.sink, SinkConfig::Kafka(sink) if sink.tombstones),
+        serializing: None,
     })
 }
 

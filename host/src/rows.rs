@@ -1,16 +1,23 @@
 //! Decoded rows of one batch, still tied to the messages they came from.
 
+mod encoded;
 mod key_column;
 mod metadata;
 mod path;
 mod tombstones;
 mod widening;
 
-use arrow::array::RecordBatch;
+use std::sync::Arc;
+
+use arrow::array::{BooleanArray, RecordBatch};
+use arrow::buffer::BooleanBuffer;
+use arrow::compute::filter_record_batch;
+use arrow::error::ArrowError;
 
 use crate::batch::Envelopes;
 use crate::event_time::Times;
 
+pub use encoded::{Encoded, EncodedPart, Payloads};
 pub use key_column::KeyColumnError;
 pub(crate) use key_column::{KeyColumn, Keys};
 pub use metadata::{MetadataColumns, MetadataError};
@@ -33,6 +40,8 @@ pub struct Rows {
     /// The watermark after these rows, in ms since the epoch: none below it is expected to come.
     /// It never goes back from one batch to the next.
     pub watermark: Option<i64>,
+    /// The messages that they become, where a serializer makes them.
+    pub encoded: Encoded,
     /// Keys that are deleted before, between and after these rows; `None` where there are none, or
     /// where the sink does not care.
     pub tombstones: Option<Tombstones>,
@@ -81,6 +90,25 @@ impl Rows {
     pub fn offsets(&self) -> impl ExactSizeIterator<Item = i64> + '_ {
         self.each_message()
             .map(|message| self.messages.offsets[message])
+    }
+
+    /// Keeps only some rows.
+    ///
+    /// # Errors
+    /// One of arrow's.
+    pub fn keep(&mut self, kept: &BooleanBuffer) -> Result<(), ArrowError> {
+        let messages = kept.set_indices().map(|row| self.message(row));
+        let messages = messages
+            .map(|message| u32::try_from(message).expect("fewer than 2^32 messages"))
+            .collect();
+        self.rows = filter_record_batch(&self.rows, &BooleanArray::new(kept.clone(), None))?;
+        self.origins = RowOrigins::Messages(messages);
+        if let Some(times) = &mut self.event_times {
+            let values = kept.set_indices().map(|row| times.values[row]);
+            times.values = Arc::new(values.collect());
+        }
+        self.encoded = self.encoded.filter(kept);
+        Ok(())
     }
 
     /// The timestamp of the message behind each row, in ms since the epoch; -1 for none.

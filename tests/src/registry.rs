@@ -117,6 +117,17 @@ impl Registry {
             .map(|schema| schema.schema.clone())
     }
 
+    /// Refuses every new schema for a subject from now on, as not compatible with what it has.
+    pub fn refuse(&self, subject: &str, why: &str) {
+        lock(&self.shared.store).refuse(subject, why);
+    }
+
+    /// The ids of a subject's versions.
+    #[must_use]
+    pub fn versions(&self, subject: &str) -> Vec<u32> {
+        lock(&self.shared.store).versions(subject)
+    }
+
     /// Switches the fault, for every request from now on.
     pub fn set_fault(&self, fault: Fault) {
         *lock(&self.shared.fault) = fault;

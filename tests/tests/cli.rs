@@ -181,6 +181,66 @@ fn decode_takes_a_payload_in_hexadecimal() {
 }
 
 #[test]
+fn encode_is_the_way_back() {
+    let project = Project::new();
+    let rows = [
+        json!({"id": 1, "name": "pump \u{e4}", "at": {"x": 1.5}, "tags": ["a", "b"]}),
+        json!({"id": 2, "name": "", "at": null, "tags": []}),
+    ];
+    let lines = rows.each_ref().map(ToString::to_string).join("\n");
+    project.write("rows.ndjson", lines);
+    let weir = |arguments: &[&str]| project.weir(arguments.iter().copied()).finish();
+    let encode = |plugin: &str, options: &str| {
+        let arguments = ["encode", "--plugin", plugin, "--options", options];
+        weir(&[&arguments[..], &["--rows", "rows.ndjson"]].concat())
+    };
+    let schema = r#"{"type":"record","name":"R","fields":[{"name":"id","type":"long"},
+        {"name":"name","type":"string"},
+        {"name":"at","type":["null",{"type":"record","name":"A","fields":[{"name":"x","type":["null","double"]}]}]},
+        {"name":"tags","type":{"type":"array","items":["null","string"]}}]}"#;
+    project.write("r.avsc", schema);
+    let options = json!({ "framing": "raw", "schema": schema }).to_string();
+    let payloads = encode("avro", &options).with_code(0).stdout;
+    project.write("payloads", &payloads);
+    let options = r#"{"framing":"raw","schema.id":1}"#;
+    let decode = [
+        "decode",
+        "--plugin",
+        "avro",
+        "--options",
+        options,
+        "--schema",
+        "1=r.avsc",
+    ];
+    let read = weir(&[&decode[..], &["--hex-lines", "payloads"]].concat()).with_code(0);
+    assert_eq!(read.rows(), rows);
+
+    let arguments = [
+        "encode",
+        "--plugin",
+        "json-schema",
+        "--options",
+        r#"{"framing":"raw"}"#,
+    ];
+    let text = weir(&[&arguments[..], &["--text", "--rows", "rows.ndjson"]].concat());
+    assert_eq!(text.with_code(0).rows(), rows);
+    let binary = encode("protobuf", r#"{"framing":"raw"}"#).with_code(0);
+    assert_eq!(binary.stdout.lines().count(), 2, "{}", binary.stdout);
+
+    let narrow = schema.replace(
+        r#"{"name":"id","type":"long"}"#,
+        r#"{"name":"id","type":{"type":"enum","name":"E","symbols":["A"]}}"#,
+    );
+    let options = json!({ "framing": "raw", "schema": narrow }).to_string();
+    let refused = encode("avro", &options).with_code(1);
+    let why = "column `id` (Arrow format `l`) cannot be written as `E`";
+    assert!(refused.stderr.contains(why), "{}", refused.stderr);
+    let unknown = encode("avor", "{}").with_code(2);
+    let known = "built in are avro, json-schema, protobuf";
+    assert!(unknown.stderr.contains(known), "{}", unknown.stderr);
+}
+
+#[test]
 fn inspect_knows_the_plug_ins_that_are_built_in() {
     let project = Project::new();
     let text = project

@@ -350,6 +350,8 @@ fn each_batch_has_the_watermark_after_it(broker: &dyn Broker) {
             interceptors: vec![],
             deserializer: (avro, json!({})),
             key_deserializer: None,
+            serializer: None,
+            key_serializer: None,
             limits: Limits::default(),
         },
         schemas: Arc::new(Orders(id)),

@@ -113,7 +113,7 @@ fn rows_go_to_another_topic_as_json(broker: &dyn Broker) {
         .collect();
     produce(broker.brokers(), &records);
     let rest = format!(
-        "schema.registry.url: {}\nsink: {{ kafka: {{ topic: copy-out, compression.type: zstd }}, serializer: json }}\n",
+        "schema.registry.url: {}\nsink: {{ kafka: {{ topic: copy-out, compression.type: zstd, serializer: json }} }}\n",
         registry.url()
     );
 

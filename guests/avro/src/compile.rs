@@ -372,7 +372,7 @@ impl<'a> Compiler<'a> {
 
 /// Names each branch by its type: a named one by its name, or by its full name where
 /// another branch has that name too.
-fn branch_names(branches: &[Schema]) -> Vec<String> {
+pub(crate) fn branch_names(branches: &[Schema]) -> Vec<String> {
     let short: Vec<&str> = branches.iter().map(branch_name).collect();
     let is_taken = |name: &str| short.iter().filter(|other| **other == name).count() > 1;
     let names = branches.iter().zip(&short);
@@ -408,7 +408,7 @@ fn branch_name(schema: &Schema) -> &str {
 }
 
 /// The size of a `fixed` as Arrow can hold it.
-fn fixed_size(fixed: &FixedSchema, field: &str) -> Result<u32, SchemaError> {
+pub(crate) fn fixed_size(fixed: &FixedSchema, field: &str) -> Result<u32, SchemaError> {
     i32::try_from(fixed.size)
         .ok()
         .and_then(|size| u32::try_from(size).ok())

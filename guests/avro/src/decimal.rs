@@ -10,6 +10,10 @@ const DIGITS_128: usize = 38;
 /// Digits that a 256-bit decimal holds, the most that Arrow has.
 pub(crate) const DIGITS_256: usize = 76;
 
+/// A value has more digits than its type.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct DecimalTooLong;
+
 /// One decimal type of a schema.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Decimal {
@@ -45,6 +49,31 @@ impl Decimal {
             None => input.length()?,
         };
         self.push(input.take(length)?, column)
+    }
+
+    /// Writes the value of these little-endian bytes: as few as can be, or as many as the type has.
+    pub(crate) fn write(&self, value: &[u8], out: &mut Vec<u8>) -> Result<(), DecimalTooLong> {
+        let (&last, _) = value.split_last().ok_or(DecimalTooLong)?;
+        let sign = if last >= 0x80 { 0xff } else { 0 };
+        let mut wide = [sign; 32];
+        let width = value.len().min(wide.len());
+        wide[..width].copy_from_slice(&value[..width]);
+        let magnitude = if sign == 0 { wide } else { negate(wide) };
+        if magnitude.iter().rev().ge(self.limit.iter().rev()) {
+            return Err(DecimalTooLong);
+        }
+        // The first byte has the sign's bit.
+        let mut size = wide.len();
+        while size > 1 && wide[size - 1] == sign && (wide[size - 2] ^ sign) < 0x80 {
+            size -= 1;
+        }
+        match self.size.map(|fixed| fixed as usize) {
+            None => out.push(u8::try_from(size << 1).unwrap_or(u8::MAX)),
+            Some(fixed) if size <= fixed => out.resize(out.len() + fixed - size, sign),
+            Some(_) => return Err(DecimalTooLong),
+        }
+        out.extend(wide[..size].iter().rev());
+        Ok(())
     }
 
     /// Appends the value that these big-endian bytes stand for; none at all are 0.

@@ -74,6 +74,11 @@ impl Grammar {
         self.nodes[index as usize] = node;
     }
 
+    /// A type.
+    pub(crate) fn node(&self, index: u32) -> &Node {
+        &self.nodes[index as usize]
+    }
+
     /// Number of types.
     pub(crate) fn len(&self) -> usize {
         self.nodes.len()

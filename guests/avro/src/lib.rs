@@ -1,4 +1,5 @@
-//! weir's Avro deserializer: Confluent wire format in, Arrow columns out.
+//! weir's Avro deserializer: Confluent wire format in, Arrow columns out; and its serializer, in
+//! [`write`].
 //!
 //! ```text
 //! messages ─► framing ─► group for each schema id ─► block ─► column ─► Arrow arrays
@@ -49,6 +50,7 @@ mod plugin;
 mod resolve;
 mod run;
 mod schema;
+pub mod write;
 
 pub use decoder::{AvroFormat, Decoder, check_reader, compile_schema, resolve_schemas};
 pub use group::Group;

@@ -135,6 +135,7 @@ impl ReaderName {
     }
 }
 
+#[cfg(not(feature = "serializer"))]
 weir_guest::export_deserializer!(Avro);
 
 #[cfg(test)]

@@ -39,6 +39,7 @@ pub(crate) fn columns(declared: &Map<String, Value>) -> Result<Type, String> {
     Ok(Type {
         kind,
         nullable: false,
+        required: false,
     })
 }
 

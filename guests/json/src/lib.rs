@@ -1,4 +1,5 @@
-//! weir's JSON deserializer: JSON in, plain or with a JSON Schema, Arrow columns out.
+//! weir's JSON deserializer: JSON in, plain or with a JSON Schema, Arrow columns out; and its
+//! serializer for JSON with a JSON Schema, in [`write`].
 //!
 //! ```text
 //! messages ─► framing ─► group for each schema ─► input ─► read ─► column ─► Arrow arrays
@@ -46,6 +47,7 @@ mod schema;
 mod time;
 mod types;
 mod validate;
+pub mod write;
 
 pub use decoder::Decoder;
 pub use options::{Framing, Options};

@@ -39,4 +39,5 @@ impl Deserializer for Json {
     }
 }
 
+#[cfg(not(feature = "serializer"))]
 weir_guest::export_deserializer!(Json);

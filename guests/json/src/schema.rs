@@ -52,3 +52,13 @@ pub(crate) fn type_of(documents: &Documents, strict: bool) -> Result<Type, Schem
     let index = documents::Index::new(documents);
     walk::Walk::new(&index, strict).root()
 }
+
+/// The type of a row that is written: null is a value of what has it in the schema, and what a
+/// message cannot be without is required.
+///
+/// # Errors
+/// As for [`type_of`].
+pub(crate) fn type_to_write(documents: &Documents) -> Result<Type, SchemaError> {
+    let index = documents::Index::new(documents);
+    walk::Walk::to_write(&index).root()
+}

@@ -9,6 +9,8 @@ pub(crate) struct Type {
     pub(crate) kind: Kind,
     /// Whether null and absence are values of it.
     pub(crate) nullable: bool,
+    /// Whether a message that is written has to have it. Not said of what is read.
+    pub(crate) required: bool,
 }
 
 /// What a value is.
@@ -66,6 +68,7 @@ impl Type {
         Self {
             kind,
             nullable: true,
+            required: false,
         }
     }
 }

@@ -396,7 +396,7 @@ fn entry(field: &Declared, value: Value) -> Entry {
     }
 }
 
-fn time_of(message: &MessageDescriptor) -> Option<Time> {
+pub(crate) fn time_of(message: &MessageDescriptor) -> Option<Time> {
     match message.full_name() {
         "google.protobuf.Timestamp" => Some(Time::Timestamp),
         "google.protobuf.Duration" => Some(Time::Duration),
@@ -404,7 +404,7 @@ fn time_of(message: &MessageDescriptor) -> Option<Time> {
     }
 }
 
-fn is_wrapper(message: &MessageDescriptor) -> bool {
+pub(crate) fn is_wrapper(message: &MessageDescriptor) -> bool {
     matches!(
         message.full_name(),
         "google.protobuf.BoolValue"
@@ -419,7 +419,7 @@ fn is_wrapper(message: &MessageDescriptor) -> bool {
     )
 }
 
-fn is_json(message: &MessageDescriptor) -> bool {
+pub(crate) fn is_json(message: &MessageDescriptor) -> bool {
     matches!(
         message.full_name(),
         "google.protobuf.Struct" | "google.protobuf.Value" | "google.protobuf.ListValue"

@@ -50,6 +50,7 @@ mod run;
 mod schema;
 mod slots;
 mod wire;
+pub mod write;
 
 pub use decoder::{Decoder, FileRows, ProtobufFormat, RawDecoder, compile_message};
 pub use plan::{Plan, TimeUnit};

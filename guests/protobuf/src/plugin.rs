@@ -107,6 +107,7 @@ fn misplaced(option: &str) -> String {
     )
 }
 
+#[cfg(not(feature = "serializer"))]
 weir_guest::export_deserializer!(Protobuf);
 
 #[cfg(test)]

@@ -25,6 +25,26 @@ pub mod deserializer {
     });
 }
 
+/// The world of a serializer, sharing every imported type with [`deserializer`].
+pub mod serializer {
+    wit_bindgen::generate!({
+        path: "../../wit",
+        world: "serializer-plugin",
+        pub_export_macro: true,
+        export_macro_name: "export_serializer_bindings",
+        default_bindings_module: "weir_guest::bindings::serializer",
+        with: {
+            "weir:connector/types@0.1.0": crate::bindings::deserializer::weir::connector::types,
+            "weir:connector/messages@0.1.0": crate::bindings::deserializer::weir::connector::messages,
+            "weir:connector/rows@0.1.0": crate::bindings::deserializer::weir::connector::rows,
+            "weir:connector/schemas@0.1.0": crate::bindings::deserializer::weir::connector::schemas,
+            "weir:connector/log@0.1.0": crate::bindings::deserializer::weir::connector::log,
+            "weir:connector/metrics@0.1.0": crate::bindings::deserializer::weir::connector::metrics,
+        },
+        generate_all,
+    });
+}
+
 /// The world of a consumer interceptor, sharing every imported type with [`deserializer`].
 pub mod consumer_interceptor {
     wit_bindgen::generate!({

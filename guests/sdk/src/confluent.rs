@@ -1,4 +1,5 @@
-//! What deserializers share that read the Confluent wire format and ask a schema registry.
+//! What deserializers and serializers share that use the Confluent wire format and a schema
+//! registry.
 //!
 //! ```text
 //! messages ─► framing ─► Compiled for each schema ─► groups of rows
@@ -9,6 +10,12 @@
 //! A format says how a schema is compiled ([`Format`]) and how the messages that have it are
 //! decoded ([`Compiled`]); [`Decoder`] does the rest. A format sees one framing only, that of
 //! the prefix: messages that are framed otherwise are copied and given one first.
+//!
+//! ```text
+//! rows ─► Writer ─► plan of their target ─► payloads
+//!            ▲
+//!            └ WriteFormat::derive or the registry, then WriteFormat::compile, once a target
+//! ```
 
 mod decoder;
 mod framing;
@@ -16,7 +23,10 @@ mod key;
 mod lookup;
 mod messages;
 mod one_schema;
+mod payloads;
 mod rewrite;
+mod write_options;
+mod writer;
 
 pub use decoder::{Compiled, Decoder, Format, MAX_SCHEMAS};
 pub use framing::{Framing, FramingError, FramingName, PREFIX, prefix_of, schema_id};
@@ -24,3 +34,6 @@ pub use key::{Guid, SchemaKey};
 pub use lookup::{HostSchemas, SchemaLookup};
 pub use messages::{Messages, ShapeError};
 pub use one_schema::{OneSchema, SchemaName};
+pub use payloads::PayloadBuilder;
+pub use write_options::{SubjectNameStrategy, WriteFraming, WriteOptions, WriteValidation};
+pub use writer::{SchemaRegistry, WriteFormat, Writer};

@@ -67,6 +67,7 @@
 
 pub mod bindings;
 
+pub mod arrays;
 pub mod batch;
 pub mod columns;
 pub mod confluent;
@@ -80,12 +81,14 @@ mod panics;
 #[cfg(feature = "random")]
 pub mod random;
 pub mod sample;
+mod serializer;
 pub mod table;
 
 pub use batch::{Batch, Headers, Payloads};
 pub use bindings::consumer_interceptor::weir::connector::interception;
 pub use bindings::deserializer::exports::weir::connector::deserializer::{Decoded, Part};
 pub use bindings::deserializer::weir::connector::{messages, rows, schemas, types};
+pub use bindings::serializer::exports::weir::connector::serializer::{Encoded, Target};
 pub use deserializer::{Deserializer, DeserializerPlugin};
 pub use interception::{Intercepted, Replacement, Verdict};
 pub use interceptor::{
@@ -93,5 +96,6 @@ pub use interceptor::{
 };
 pub use options::options;
 pub use sample::Sample;
+pub use serializer::{RowBatch, Serializer, SerializerPlugin};
 pub use table::{Column, Row, RowError, Table, Value};
 pub use types::{BatchError, Description};

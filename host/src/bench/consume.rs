@@ -285,6 +285,8 @@ fn weir(
             interceptors: Vec::new(),
             deserializer: (plugin, serde_json::json!({})),
             key_deserializer: None,
+            serializer: None,
+            key_serializer: None,
             limits: Limits::default(),
         },
         schemas: Arc::new(OneSchema::avro(&topic.schema)),

@@ -5,6 +5,7 @@ mod cluster;
 pub mod consume;
 pub mod crossing;
 pub mod decode;
+pub mod encode;
 pub mod event_time;
 mod produce;
 pub mod profiles;

@@ -81,6 +81,7 @@ fn rows(bytes: usize) -> Result<Rows, BenchError> {
         origins: RowOrigins::Identity,
         event_times: None,
         watermark: None,
+        encoded: Default::default(),
         tombstones: None,
     })
 }

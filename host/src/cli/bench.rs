@@ -5,11 +5,11 @@ use indicatif::MultiProgress;
 use serde_json::json;
 
 use super::{CliError, log, show, wiring};
-use crate::bench::{Measurement, consume, crossing, decode, event_time, profiles};
+use crate::bench::{Measurement, consume, crossing, decode, encode, event_time, profiles};
 
 #[derive(Args)]
 pub(super) struct BenchArgs {
-    /// What to measure [default: crossing, decode and consume]
+    /// What to measure [default: all but profiles]
     what: Vec<What>,
     /// One JSON object a line, instead of a table
     #[arg(long)]
@@ -26,6 +26,8 @@ enum What {
     Crossing,
     /// Avro, Protobuf and JSON to columns: the components against native decoders
     Decode,
+    /// Columns to Avro, Protobuf and JSON: the components against native row encoders
+    Encode,
     /// A topic to decoded rows, against a bare consumer loop
     Consume,
     /// Looking at event times, and keeping the watermark of many partitions
@@ -50,6 +52,9 @@ pub(super) fn bench(args: &BenchArgs) -> Result<(), CliError> {
     }
     if chosen(What::Decode) {
         print(&decode::run(&engine).map_err(CliError::failed)?, args.json);
+    }
+    if chosen(What::Encode) {
+        print(&encode::run(&engine).map_err(CliError::failed)?, args.json);
     }
     if chosen(What::EventTime) {
         print(&event_time::run().map_err(CliError::failed)?, args.json);

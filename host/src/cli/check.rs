@@ -32,6 +32,9 @@ pub(super) fn check(args: &CheckArgs) -> Result<(), CliError> {
             .map(|(plugin, _)| (plugin, " of keys")),
     );
     all.push((&plugins.deserializer.0, ""));
+    let keys = plugins.key_serializer.iter();
+    all.extend(keys.map(|(plugin, _)| (plugin, " of keys")));
+    all.extend(plugins.serializer.iter().map(|(plugin, _)| (plugin, "")));
     for (plugin, of) in all {
         let about = plugin.description();
         println!(

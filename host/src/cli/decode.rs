@@ -29,12 +29,8 @@ pub(super) struct DecodeArgs {
     /// The plug-in's options, as a JSON object
     #[arg(long, default_value = "{}")]
     options: String,
-    /// A schema that the plug-in may ask for, in an .avsc, .proto or .json file; more than once
-    #[arg(long, value_name = "ID=FILE", conflicts_with = "registry")]
-    schema: Vec<String>,
-    /// A schema registry that the plug-in may ask
-    #[arg(long, value_name = "URL")]
-    registry: Option<String>,
+    #[command(flatten)]
+    schemas: SchemaArgs,
     /// One payload, in hexadecimal
     #[arg(long, group = "input")]
     hex: Option<String>,
@@ -49,17 +45,31 @@ pub(super) struct DecodeArgs {
     hex_lines: Option<PathBuf>,
 }
 
-pub(super) fn decode(args: &DecodeArgs) -> Result<(), CliError> {
-    log::start(&MultiProgress::new());
-    let options: serde_json::Value = serde_json::from_str(&args.options)
+/// Where a plug-in gets schemas from.
+#[derive(Args)]
+pub(super) struct SchemaArgs {
+    /// A schema that the plug-in may ask for, in an .avsc, .proto or .json file; more than once
+    #[arg(long, value_name = "ID=FILE", conflicts_with = "registry")]
+    schema: Vec<String>,
+    /// A schema registry that the plug-in may ask
+    #[arg(long, value_name = "URL")]
+    registry: Option<String>,
+}
+
+/// A plug-in's options.
+pub(super) fn options(text: &str) -> Result<serde_json::Value, CliError> {
+    serde_json::from_str(text)
         .ok()
         .filter(serde_json::Value::is_object)
-        .ok_or_else(|| {
-            CliError::Config(format!("--options: {} is not a JSON object", args.options))
-        })?;
+        .ok_or_else(|| CliError::Config(format!("--options: {text} is not a JSON object")))
+}
+
+pub(super) fn decode(args: &DecodeArgs) -> Result<(), CliError> {
+    log::start(&MultiProgress::new());
+    let options = options(&args.options)?;
     let payloads = payloads(args)?;
     let plugin = Plugin::load(&wiring::engine()?, &args.plugin).map_err(CliError::config)?;
-    let schemas = schemas(args)?;
+    let schemas = args.schemas.open(false)?;
     let mut deserializer =
         Deserializer::open(&plugin, Part::Value, &options, schemas, Limits::default())
             .map_err(CliError::config)?;
@@ -136,7 +146,8 @@ fn payloads(args: &DecodeArgs) -> Result<Vec<Vec<u8>>, CliError> {
     Ok(payloads)
 }
 
-fn read(path: &Path) -> Result<Vec<u8>, CliError> {
+/// All of a file, or of standard input.
+pub(super) fn read(path: &Path) -> Result<Vec<u8>, CliError> {
     let read = if path == Path::new("-") {
         let mut bytes = Vec::new();
         std::io::stdin().read_to_end(&mut bytes).map(|_| bytes)
@@ -171,29 +182,33 @@ fn hex(text: &str) -> Result<Vec<u8>, String> {
         .collect()
 }
 
-fn schemas(args: &DecodeArgs) -> Result<Arc<dyn SchemaSource>, CliError> {
-    if let Some(url) = &args.registry {
-        if !url.starts_with("http://") && !url.starts_with("https://") {
-            let text = format!("--registry: write {url} with http:// or https://");
-            return Err(CliError::Config(text));
+impl SchemaArgs {
+    /// `register` says whether a plug-in may register schemas.
+    pub(super) fn open(&self, register: bool) -> Result<Arc<dyn SchemaSource>, CliError> {
+        if let Some(url) = &self.registry {
+            if !url.starts_with("http://") && !url.starts_with("https://") {
+                let text = format!("--registry: write {url} with http:// or https://");
+                return Err(CliError::Config(text));
+            }
+            let config = RegistryConfig {
+                request_timeout: REGISTRY_TIMEOUT,
+                auto_register: register,
+                ..RegistryConfig::new(url)
+            };
+            let source = RegistrySource::open(&config, None).map_err(CliError::failed)?;
+            return Ok(Arc::new(source));
         }
-        let config = RegistryConfig {
-            request_timeout: REGISTRY_TIMEOUT,
-            ..RegistryConfig::new(url)
-        };
-        let source = RegistrySource::open(&config, None).map_err(CliError::failed)?;
-        return Ok(Arc::new(source));
+        if self.schema.is_empty() {
+            return Ok(Arc::new(NoSchemas));
+        }
+        let files = self.schema.iter().map(|given| schema_file(given));
+        let source = FileSource::open(&SchemaFiles {
+            files: files.collect::<Result<Vec<_>, _>>()?,
+            import_paths: Vec::new(),
+        })
+        .map_err(|error| CliError::Config(format!("--schema: {error}")))?;
+        Ok(Arc::new(source))
     }
-    if args.schema.is_empty() {
-        return Ok(Arc::new(NoSchemas));
-    }
-    let files = args.schema.iter().map(|given| schema_file(given));
-    let source = FileSource::open(&SchemaFiles {
-        files: files.collect::<Result<Vec<_>, _>>()?,
-        import_paths: Vec::new(),
-    })
-    .map_err(|error| CliError::Config(format!("--schema: {error}")))?;
-    Ok(Arc::new(source))
 }
 
 fn schema_file(given: &str) -> Result<SchemaFile, CliError> {

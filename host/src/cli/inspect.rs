@@ -4,20 +4,35 @@ use indicatif::{HumanBytes, MultiProgress};
 use serde_json::{Value, json};
 
 use super::{CliError, log, wiring};
-use crate::plugin::Plugin;
+use crate::plugin::{Plugin, builtin_names, serializer_names};
 
-#[expect(clippy::print_stdout, reason = "the command's answer")]
 pub(super) fn inspect(reference: &str, as_json: bool) -> Result<(), CliError> {
     log::start(&MultiProgress::new());
     // A file in the current directory is what the user of this command most likely means.
     let path = std::path::Path::new(reference);
     let engine = wiring::engine()?;
-    let plugin = if path.is_file() {
-        Plugin::load_file(&engine, path)
-    } else {
-        Plugin::load(&engine, reference)
+    if path.is_file() {
+        let plugin = Plugin::load_file(&engine, path).map_err(CliError::config)?;
+        show(&plugin, as_json);
+        return Ok(());
     }
-    .map_err(CliError::config)?;
+    let is_serializer = serializer_names().any(|name| name == reference);
+    if !is_serializer || builtin_names().any(|name| name == reference) {
+        show(
+            &Plugin::load(&engine, reference).map_err(CliError::config)?,
+            as_json,
+        );
+    }
+    // A format that is read and written has one name for both.
+    if is_serializer {
+        let plugin = Plugin::load_serializer(&engine, reference).map_err(CliError::config)?;
+        show(&plugin, as_json);
+    }
+    Ok(())
+}
+
+#[expect(clippy::print_stdout, reason = "the command's answer")]
+fn show(plugin: &Plugin, as_json: bool) {
     let about = plugin.description();
     let schema: Value = serde_json::from_str(&about.options_schema).unwrap_or(Value::Null);
     if as_json {
@@ -34,7 +49,7 @@ pub(super) fn inspect(reference: &str, as_json: bool) -> Result<(), CliError> {
             "options": schema,
         });
         println!("{facts}");
-        return Ok(());
+        return;
     }
     println!("{} {}: {}", about.name, about.version, about.summary);
     println!("  kind     {}", plugin.kind());
@@ -44,7 +59,6 @@ pub(super) fn inspect(reference: &str, as_json: bool) -> Result<(), CliError> {
     println!("  digest   sha256:{}", plugin.digest());
     println!("  size     {}", HumanBytes(plugin.size() as u64));
     print!("{}", options(&schema));
-    Ok(())
 }
 
 /// The imports that do something. The others are the types of the contract.

@@ -5,6 +5,7 @@ mod check;
 mod connect;
 mod decode;
 mod demo;
+mod encode;
 mod inspect;
 mod keys;
 mod log;
@@ -81,6 +82,11 @@ enum Command {
     /// Rows go to standard output as JSON lines, faults to standard error. Exits with 1 when a
     /// payload could not be decoded.
     Decode(decode::DecodeArgs),
+    /// Put rows through a serializer, without Kafka
+    ///
+    /// Payloads go to standard output, each in hexadecimal on a line, faults to standard error.
+    /// Exits with 1 when a row could not be encoded.
+    Encode(encode::EncodeArgs),
     /// Look at plug-ins
     #[command(subcommand)]
     Plugin(PluginCommand),
@@ -161,6 +167,7 @@ pub fn main() -> ExitCode {
         Command::Check(args) => check::check(&args),
         Command::Keys(args) => keys::keys(&args),
         Command::Decode(args) => decode::decode(&args),
+        Command::Encode(args) => encode::encode(&args),
         Command::Plugin(PluginCommand::Inspect { plugin, json }) => inspect::inspect(&plugin, json),
         Command::Demo(args) => demo::demo(&args),
         Command::Bench(args) => bench::bench(&args),

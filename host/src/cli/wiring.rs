@@ -10,7 +10,9 @@ use crate::config::{
     ConfigError, PipelineConfig, PluginConfig, PluginRef, Problem, SchemasConfig, SinkConfig,
 };
 use crate::pipeline::{Parts, Plugins, default_workers};
-use crate::plugin::{ConsumerInterceptor, Deserializer, Limits, Part, Plugin, PluginEngine};
+use crate::plugin::{
+    ConsumerInterceptor, Deserializer, Limits, Part, Plugin, PluginEngine, Serializer,
+};
 use crate::schemas::{self, SchemaSource};
 use crate::sink::file::FileSink;
 use crate::sink::kafka::KafkaSink;
@@ -36,6 +38,11 @@ pub(super) fn plugins(config: &PipelineConfig, engine: &PluginEngine) -> Result<
     let deserializer = load(&config.deserializer.value, engine)?;
     let key = config.deserializer.key.as_ref();
     let key_deserializer = key.map(|key| load(&key.plugin, engine)).transpose()?;
+    let (serializer, key_serializer) = match &config.sink {
+        SinkConfig::Kafka(kafka) => (kafka.serializer.as_ref(), kafka.key_serializer.as_ref()),
+        SinkConfig::Stdout | SinkConfig::File(_) => (None, None),
+    };
+    let serializer_of = |plugin| load_serializer(plugin, engine);
     let bytes = |bytes: u64| usize::try_from(bytes).unwrap_or(usize::MAX);
     let limits = Limits {
         memory_max_bytes: bytes(config.limits.memory_max_bytes),
@@ -46,6 +53,8 @@ pub(super) fn plugins(config: &PipelineConfig, engine: &PluginEngine) -> Result<
         interceptors,
         deserializer,
         key_deserializer,
+        serializer: serializer.map(serializer_of).transpose()?,
+        key_serializer: key_serializer.map(serializer_of).transpose()?,
         limits,
     })
 }
@@ -56,6 +65,18 @@ fn load(
 ) -> Result<(Plugin, serde_json::Value), CliError> {
     let plugin = match &config.plugin {
         PluginRef::BuiltIn(name) => Plugin::load(engine, name),
+        PluginRef::Path(path) => Plugin::load_file(engine, path),
+    };
+    let plugin = plugin.map_err(|error| at(config, error))?;
+    Ok((plugin, config.options.clone()))
+}
+
+fn load_serializer(
+    config: &PluginConfig,
+    engine: &PluginEngine,
+) -> Result<(Plugin, serde_json::Value), CliError> {
+    let plugin = match &config.plugin {
+        PluginRef::BuiltIn(name) => Plugin::load_serializer(engine, name),
         PluginRef::Path(path) => Plugin::load_file(engine, path),
     };
     let plugin = plugin.map_err(|error| at(config, error))?;
@@ -80,7 +101,21 @@ pub(super) fn try_options(
         try_deserializer(key, Part::Key, &declared.plugin)?;
     }
     let value = &config.deserializer.value;
-    try_deserializer(&plugins.deserializer, Part::Value, value).map(drop)
+    try_deserializer(&plugins.deserializer, Part::Value, value)?;
+    let SinkConfig::Kafka(sink) = &config.sink else {
+        return Ok(());
+    };
+    let serializers = [
+        (&plugins.key_serializer, &sink.key_serializer, Part::Key),
+        (&plugins.serializer, &sink.serializer, Part::Value),
+    ];
+    for (plugin, declared, part) in serializers {
+        if let (Some((plugin, options)), Some(declared)) = (plugin, declared) {
+            Serializer::open(plugin, part, options, Arc::clone(schemas), plugins.limits)
+                .map_err(|error| at(declared, error))?;
+        }
+    }
+    Ok(())
 }
 
 /// An error of a plug-in, at its place in the pipeline file.

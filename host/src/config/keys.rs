@@ -12,7 +12,7 @@ pub(super) mod watermark;
 
 use std::sync::LazyLock;
 
-use self::kafka_sink::SERIALIZER_PLUGIN;
+use self::kafka_sink::{KEY_SERIALIZER_PLUGIN, SERIALIZER_PLUGIN};
 use self::plugins::{INTERCEPTOR_PLUGIN, KEY_PLUGIN, VALUE_PLUGIN};
 use super::key::Key;
 
@@ -62,9 +62,14 @@ pub static SECTIONS: &[Section] = &[
     section("sink.file", "Files in a directory."),
     section("sink.kafka", "Another topic."),
     short(
-        "sink.serializer",
+        "sink.kafka.serializer",
         &SERIALIZER_PLUGIN,
-        "How rows become messages.",
+        "How rows become the values of messages.",
+    ),
+    short(
+        "sink.kafka.key.serializer",
+        &KEY_SERIALIZER_PLUGIN,
+        "How columns become the keys of messages.",
     ),
     section("errors", "What happens to records that cannot be decoded."),
     section("metrics", "Figures for Prometheus."),
@@ -84,7 +89,7 @@ pub static KEYS: LazyLock<Vec<&'static Key>> = LazyLock::new(|| {
         files::ALL,
         kafka_sink::ALL,
         connection::sink::ALL,
-        &[&kafka_sink::LIBRDKAFKA, &SERIALIZER_PLUGIN],
+        &[&kafka_sink::LIBRDKAFKA],
     ]
     .concat()
 });

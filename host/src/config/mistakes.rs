@@ -104,6 +104,20 @@ orders.yaml:3:1: deserialiser: unknown key; did you mean `deserializer`?
 }
 
 #[test]
+fn serializers_do_not_know_which_rows_are_late() {
+    let file = |late: &str| {
+        format!(
+            "{FIRST_FILE}sink.kafka: {{ topic: a, serializer: avro }}\nwatermark.late.records: {late}\n"
+        )
+    };
+    assert!(parse(&file("drop")).is_ok());
+    let message = parse(&file("column")).unwrap_err().to_string();
+    let expected = "watermark.late.records: `column` and `sink.kafka.serializer.plugin`: rows are \
+                    serialized before it is known which of them are late";
+    assert!(message.contains(expected), "{message}");
+}
+
+#[test]
 fn topics_are_checked_one_by_one() {
     let with = |topics: &str| {
         let file = FIRST_FILE.replace("[orders]", topics);
@@ -301,7 +315,7 @@ deserializer:
   value: { plugin: avro }
   key: { plugin: ./plugins/house-key.wasm, options: { width: 16 } }
 watermark: { event.time: occurred_at, max.out.of.orderness.ms: 5000, idle.timeout.ms: 30000 }
-sink: { kafka: { topic: orders-clean }, serializer: { plugin: json } }
+sink: { kafka: { topic: orders-clean, serializer: { plugin: json } } }
 errors: { tolerance: all, dead.letter.queue.topic: orders-dlq }
 delivery.guarantee: exactly-once
 ";

@@ -70,8 +70,7 @@ pub use secret::Secret;
 pub use security::{HostNameCheck, SaslMechanism, SecurityProtocol};
 pub use sink::{
     Acks, Codec, FileCompression, FileFormat, FileSinkConfig, FromInput, KafkaSinkConfig,
-    MessageKey, MessageTimestamp, PartitionBy, Partitioner, Passing, Serializer, SinkConfig,
-    Timestamp,
+    MessageKey, MessageTimestamp, PartitionBy, Partitioner, Passing, SinkConfig, Timestamp,
 };
 pub use source::{
     GroupProtocol, IsolationLevel, RateLimit, SourceConfig, Start, StartupMode, StopAt, StopMode,
@@ -220,6 +219,7 @@ impl PipelineConfig {
         let plugins = plugins.chain([("deserializer.value.plugin", &self.deserializer.value)]);
         let key = self.deserializer.key.iter();
         let plugins = plugins.chain(key.map(|key| ("deserializer.key.plugin", &key.plugin)));
+        let plugins = plugins.chain(self.sink.plugins());
         let plugins = plugins.filter_map(|(key, plugin)| match &plugin.plugin {
             PluginRef::Path(path) => Some((key, path.as_path(), &plugin.declared)),
             PluginRef::BuiltIn(_) => None,
@@ -294,6 +294,7 @@ fn read(reader: &mut Reader<'_>, path: &Path) -> Option<PipelineConfig> {
         let message = "needs event time, which `enable.watermark.tracking: false` turns off";
         reader.contradiction(&keys::files::FILE_PARTITION_BY, message);
     }
+    sink::check_late_records(reader, &sink, watermark.as_ref());
     let tolerance = reader.choice(&keys::pipeline::ERRORS_TOLERANCE);
     let delivery_guarantee = reader.choice(&keys::pipeline::DELIVERY_GUARANTEE);
     Some(PipelineConfig {

@@ -43,14 +43,20 @@ pub enum PluginRole {
     ConsumerInterceptor,
     /// Makes rows of messages.
     Deserializer,
+    /// Makes messages of rows.
+    Serializer,
 }
 
-/// The plug-ins that come with weir.
+/// The plug-ins that come with weir, and the serializer `json`, which is weir itself.
 pub const BUILT_IN: &[(&str, PluginRole)] = &[
     ("avro", PluginRole::Deserializer),
     ("protobuf", PluginRole::Deserializer),
     ("drop-by-header", PluginRole::ConsumerInterceptor),
     ("json", PluginRole::Deserializer),
+    ("json", PluginRole::Serializer),
+    ("avro", PluginRole::Serializer),
+    ("protobuf", PluginRole::Serializer),
+    ("json-schema", PluginRole::Serializer),
 ];
 
 /// What an instance of a plug-in may use.
@@ -72,6 +78,7 @@ impl PluginRole {
         match self {
             Self::ConsumerInterceptor => "an interceptor",
             Self::Deserializer => "a deserializer",
+            Self::Serializer => "a serializer",
         }
     }
 }
@@ -217,8 +224,10 @@ fn parse_ref(given: &Given, role: PluginRole, outside: &Outside<'_>) -> Result<P
     if text.contains('/') || text.ends_with(".wasm") {
         return Ok(PluginRef::Path(outside.resolve(text)));
     }
+    if BUILT_IN.contains(&(text, role)) {
+        return Ok(PluginRef::BuiltIn(text.to_owned()));
+    }
     match BUILT_IN.iter().find(|(name, _)| *name == text) {
-        Some((_, built_in)) if *built_in == role => Ok(PluginRef::BuiltIn(text.to_owned())),
         Some((_, other)) => Err(Problem::Invalid(format!(
             "`{shown}` is {}, and this is the place of {}",
             other.describe(),

@@ -8,9 +8,11 @@ use super::client::{self, ClientProperties, Origin, Property};
 use super::error::Problem;
 use super::key::Key;
 use super::keys::{self, connection, kafka_sink};
-use super::reader::Reader;
+use super::plugin::{self, PluginConfig, PluginRef, PluginRole};
+use super::reader::{At, Reader};
 use super::security::{self, ConnectionKeys, is_security};
 use super::source::{SourceConfig, check_topic, servers};
+use super::watermark::{LateRecords, WatermarkConfig};
 
 /// Where rows go.
 #[derive(Clone, Debug)]
@@ -59,10 +61,28 @@ pub struct KafkaSinkConfig {
     pub timestamp: MessageTimestamp,
     /// The header for the watermark.
     pub watermark_header: Option<String>,
-    /// How rows become the values of messages.
-    pub serializer: Serializer,
+    /// How rows become the values of messages; `None` for plain JSON.
+    pub serializer: Option<PluginConfig>,
+    /// How columns become the keys of messages; `None` for text.
+    pub key_serializer: Option<PluginConfig>,
     /// What librdkafka is told.
     pub client: ClientProperties,
+}
+
+impl SinkConfig {
+    /// The plug-ins that it names, by the keys that name them.
+    pub(crate) fn plugins(&self) -> impl Iterator<Item = (&'static str, &PluginConfig)> {
+        let kafka = match self {
+            Self::Kafka(kafka) => Some(kafka),
+            Self::Stdout | Self::File(_) => None,
+        };
+        kafka.into_iter().flat_map(|kafka| {
+            let keys = kafka.key_serializer.iter();
+            let keys = keys.map(|plugin| (kafka_sink::KEY_SERIALIZER_PLUGIN.name, plugin));
+            let values = kafka.serializer.iter();
+            keys.chain(values.map(|plugin| (kafka_sink::SERIALIZER_PLUGIN.name, plugin)))
+        })
+    }
 }
 
 impl KafkaSinkConfig {
@@ -85,6 +105,8 @@ pub enum MessageKey {
     None,
     /// What is in this column.
     Field(String),
+    /// What is in these columns, together.
+    Fields(Vec<String>),
 }
 
 /// The timestamp of a produced message.
@@ -213,14 +235,6 @@ choice! {
     }
 }
 
-choice! {
-    /// How rows become the values of messages.
-    pub enum Serializer {
-        /// One JSON object a row.
-        Json = "json",
-    }
-}
-
 impl FileFormat {
     /// The compressions that it takes, the default first.
     #[must_use]
@@ -237,20 +251,26 @@ const SINKS: [&str; 3] = ["sink.stdout", "sink.file", "sink.kafka"];
 
 pub(super) fn read(reader: &mut Reader<'_>, source: &SourceConfig) -> SinkConfig {
     let chosen = chosen(reader);
-    let serializer = reader.choice(&kafka_sink::SERIALIZER_PLUGIN);
-    if chosen != "sink.kafka" && reader.given(&kafka_sink::SERIALIZER_PLUGIN).is_some() {
-        reader.contradiction(
-            &kafka_sink::SERIALIZER_PLUGIN,
-            "only `sink.kafka` takes a serializer",
-        );
-    }
     match chosen {
         "sink.file" => SinkConfig::File(file(reader)),
-        "sink.kafka" => {
-            let serializer = serializer.unwrap_or(Serializer::Json);
-            SinkConfig::Kafka(kafka(reader, source, serializer))
-        }
+        "sink.kafka" => SinkConfig::Kafka(kafka(reader, source)),
         _ => SinkConfig::Stdout,
+    }
+}
+
+/// Serializers are called before it is known which rows are late.
+pub(super) fn check_late_records(
+    reader: &mut Reader<'_>,
+    sink: &SinkConfig,
+    watermark: Option<&WatermarkConfig>,
+) {
+    let adds_column = watermark.is_some_and(|it| it.late == LateRecords::Column);
+    if adds_column && let Some((key, _)) = sink.plugins().next() {
+        let message = format!(
+            "`column` and `{key}`: rows are serialized before it is known which of them are late; \
+             write `deliver`, `drop` or `side-topic`"
+        );
+        reader.contradiction(&keys::watermark::LATE_RECORDS, message);
     }
 }
 
@@ -320,11 +340,7 @@ pub(super) const CONNECTION: ConnectionKeys = ConnectionKeys {
     keys: connection::sink::ALL,
 };
 
-fn kafka(
-    reader: &mut Reader<'_>,
-    source: &SourceConfig,
-    serializer: Serializer,
-) -> KafkaSinkConfig {
+fn kafka(reader: &mut Reader<'_>, source: &SourceConfig) -> KafkaSinkConfig {
     let same_cluster = reader.given(&kafka_sink::BOOTSTRAP_SERVERS).is_none();
     let servers = if same_cluster {
         source
@@ -378,6 +394,7 @@ fn kafka(
         );
     }
     let key = message_key(reader);
+    let key_serializer = key_serializer(reader, &key);
     KafkaSinkConfig {
         topic: topic.map(|topic| topic.value),
         tombstones: tombstones(reader, &key, topic_field.is_some()),
@@ -388,13 +405,27 @@ fn kafka(
         watermark_header: reader
             .text(&kafka_sink::WATERMARK_HEADER)
             .map(|given| given.value),
-        serializer,
+        serializer: value_serializer(reader),
+        key_serializer,
         client,
     }
 }
 
 fn message_key(reader: &mut Reader<'_>) -> MessageKey {
     let field = field_instead_of(reader, &kafka_sink::KEY_FIELD, &kafka_sink::KEY);
+    if reader.given(&kafka_sink::KEY_FIELDS).is_some() {
+        for (key, leaf) in [
+            (&kafka_sink::KEY, "key"),
+            (&kafka_sink::KEY_FIELD, "key.field"),
+        ] {
+            if reader.given(key).is_some() {
+                let message = format!("given beside `{leaf}`: keep one of the two");
+                reader.contradiction(&kafka_sink::KEY_FIELDS, message);
+            }
+        }
+        let fields = reader.list(&kafka_sink::KEY_FIELDS);
+        return MessageKey::Fields(fields.into_iter().map(|field| field.value).collect());
+    }
     match (field, reader.choice(&kafka_sink::KEY)) {
         (Some(field), _) => MessageKey::Field(field),
         (None, Some(FromInput::None)) => MessageKey::None,
@@ -406,7 +437,9 @@ fn message_key(reader: &mut Reader<'_>) -> MessageKey {
 fn tombstones(reader: &mut Reader<'_>, key: &MessageKey, has_topic_field: bool) -> bool {
     let why = match key {
         MessageKey::None => Some("`key: none`: they would delete nothing"),
-        MessageKey::Field(_) => Some("`key.field`: they have no columns to take a key from"),
+        MessageKey::Field(_) | MessageKey::Fields(_) => {
+            Some("`key.field`: they have no columns to take a key from")
+        }
         MessageKey::Input if has_topic_field => {
             Some("`topic.field`: they have no columns to take a topic from")
         }
@@ -427,6 +460,54 @@ fn timestamp(reader: &mut Reader<'_>) -> MessageTimestamp {
         (None, Some(Timestamp::Now)) => MessageTimestamp::Now,
         (None, _) => MessageTimestamp::Input,
     }
+}
+
+/// The plug-in for values; `None` for JSON, which weir writes itself.
+fn value_serializer(reader: &mut Reader<'_>) -> Option<PluginConfig> {
+    let options = &kafka_sink::SERIALIZER_OPTIONS;
+    let read = plugin::read(
+        reader,
+        At::from(&kafka_sink::SERIALIZER_PLUGIN),
+        At::from(options),
+        PluginRole::Serializer,
+    )?;
+    if read.plugin != PluginRef::BuiltIn("json".to_owned()) {
+        return Some(read);
+    }
+    if reader.given(options).is_some() {
+        reader.contradiction(options, "`json` has no options: it writes rows as they are");
+    }
+    None
+}
+
+/// The plug-in for keys; `None` where there is none, too.
+fn key_serializer(reader: &mut Reader<'_>, key: &MessageKey) -> Option<PluginConfig> {
+    let (plugin, options) = (
+        &kafka_sink::KEY_SERIALIZER_PLUGIN,
+        &kafka_sink::KEY_SERIALIZER_OPTIONS,
+    );
+    if reader.given(plugin).is_none() {
+        if reader.given(options).is_some() {
+            reader.contradiction(options, "has no effect without `key.serializer.plugin`");
+        }
+        return None;
+    }
+    if matches!(key, MessageKey::Input | MessageKey::None) {
+        let message = "makes keys of columns: name them by `key.field` or `key.fields`";
+        reader.contradiction(plugin, message);
+    }
+    let read = plugin::read(
+        reader,
+        At::from(plugin),
+        At::from(options),
+        PluginRole::Serializer,
+    )?;
+    if read.plugin == PluginRef::BuiltIn("json".to_owned()) {
+        let message = "keys are text, and JSON where they are not text, without a serializer: \
+                       remove this";
+        reader.contradiction(plugin, message);
+    }
+    Some(read)
 }
 
 /// A column that takes the place of what another key says.

@@ -119,8 +119,8 @@ watermark:
   late.records: column
   alignment: { max.drift.ms: 60000, mode: drop_excess, group.id: all, publish.interval.ms: 500 }
 sink:
-  kafka: { topic: clean, compression.type: zstd, queue.buffering.max.ms: 7 }
-  serializer: { plugin: json }
+  kafka:
+    { topic: clean, compression.type: zstd, queue.buffering.max.ms: 7, serializer: { plugin: json } }
 errors.tolerance: none
 delivery.guarantee: at_least_once
 "#;
@@ -202,7 +202,7 @@ delivery.guarantee: at_least_once
     ] {
         assert_eq!(sink.client.get(property), Some(value), "{property}");
     }
-    assert_eq!(sink.serializer, Serializer::Json);
+    assert!(sink.serializer.is_none(), "plain JSON");
     assert_eq!(config.errors.tolerance, Tolerance::None);
 }
 

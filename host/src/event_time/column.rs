@@ -194,6 +194,7 @@ mod tests {
             origins: RowOrigins::Identity,
             event_times: None,
             watermark: None,
+            encoded: Default::default(),
             tombstones: None,
         }
     }

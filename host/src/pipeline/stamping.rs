@@ -9,7 +9,6 @@ use std::time::{Duration, Instant};
 
 use arrow::array::{ArrayRef, BooleanArray, RecordBatch};
 use arrow::buffer::BooleanBuffer;
-use arrow::compute::filter_record_batch;
 use arrow::datatypes::{DataType, Field, FieldRef};
 
 use super::PipelineError;
@@ -17,7 +16,7 @@ use crate::config::{AlignmentConfig, AlignmentMode, LateRecords, WatermarkConfig
 use crate::event_time::{Bounds, EventTime, Scan, Times, Verdict};
 use crate::kafka::Delivered;
 use crate::progress::Progress;
-use crate::rows::{RowOrigins, Rows, Widening};
+use crate::rows::{Rows, Widening};
 use crate::sink::aside::{Aside, Why};
 
 /// The name of the column that says whether a row is late.
@@ -256,19 +255,8 @@ fn keep(
         return Ok(());
     };
     let kept = verdicts(bounds, times, is_kept);
-    let values = kept.set_indices().map(|row| times.values[row]);
-    let times = Times {
-        values: Arc::new(values.collect()),
-        none: times.none,
-    };
-    let messages = kept.set_indices().map(|row| rows.message(row));
-    let messages =
-        messages.map(|message| u32::try_from(message).expect("fewer than 2^32 messages"));
-    rows.origins = RowOrigins::Messages(messages.collect());
-    rows.rows = filter_record_batch(&rows.rows, &BooleanArray::new(kept.clone(), None))
-        .map_err(|error| PipelineError::EventTime(format!("dropping rows: {error}")))?;
-    rows.event_times = Some(times);
-    Ok(())
+    rows.keep(&kept)
+        .map_err(|error| PipelineError::EventTime(format!("dropping rows: {error}")))
 }
 
 #[cfg(test)]

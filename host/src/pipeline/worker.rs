@@ -1,4 +1,5 @@
-//! One worker: interceptors, then the deserializer, for the partitions that are its own.
+//! One worker: interceptors, the deserializer, then serializers, for the partitions that are its
+//! own.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,6 +8,7 @@ use arrow::datatypes::SchemaRef;
 use crossbeam_channel::{Receiver, Sender};
 
 use super::keys::KeyStage;
+use super::serializing::Serializing;
 use super::{Failure, PipelineError, SinkItem};
 use crate::batch::{MessageBatch, TopicPartition};
 use crate::config::EventTimeFrom;
@@ -47,6 +49,8 @@ pub(super) struct Stages {
     pub(super) keys: Option<KeyStage>,
     pub(super) deserializer: Deserializer,
     pub(super) metadata: MetadataColumns,
+    /// What makes messages of rows, if the sink needs that.
+    pub(super) serializing: Option<Serializing>,
     /// Whether tombstones go on to the sink.
     pub(super) passes_tombstones: bool,
 }
@@ -173,17 +177,26 @@ impl Retrying {
         batch: &MessageBatch,
         mut call: impl FnMut(&MessageBatch) -> Result<T, BatchStop>,
     ) -> Result<Option<T>, PipelineError> {
+        self.until(&batch.source, batch.offsets[0], || call(batch))
+    }
+
+    /// As [`until_answered`](Self::until_answered), for what came from this partition from this
+    /// offset on.
+    pub(super) fn until<T>(
+        &self,
+        source: &TopicPartition,
+        first_offset: i64,
+        mut call: impl FnMut() -> Result<T, BatchStop>,
+    ) -> Result<Option<T>, PipelineError> {
         let mut wait = RETRY_FIRST;
         loop {
-            match call(batch) {
+            match call() {
                 Ok(answer) => return Ok(Some(answer)),
                 Err(BatchStop::Failed(reason)) => return Err(PipelineError::Plugin(reason)),
                 Err(BatchStop::Unavailable(reason)) => {
                     self.progress.retries.add(1);
                     tracing::warn!(
-                        "{} from offset {}: {reason}; trying again in {} ms",
-                        batch.source,
-                        batch.offsets[0],
+                        "{source} from offset {first_offset}: {reason}; trying again in {} ms",
                         wait.as_millis(),
                     );
                     if !self.sleep(wait) {
@@ -217,7 +230,9 @@ impl Stages {
         let interceptors = interceptors.map(|i| (i.name(), i.metrics()));
         let keys = self.keys.iter().map(KeyStage::figures);
         let deserializer = (self.deserializer.name(), self.deserializer.metrics());
+        let serializers = self.serializing.iter().flat_map(Serializing::figures);
         let all = interceptors.chain(keys).chain([deserializer]);
+        let all = all.chain(serializers);
         all.map(|(plugin, metrics)| PluginFigures {
             plugin: plugin.to_owned(),
             worker,
@@ -292,6 +307,18 @@ impl Stages {
             handled.errors.extend(decoded.errors);
             handled.marks.merge(decoded.marks);
             handled.plugin_time += decoded.plugin_time;
+        }
+        if let Some(serializing) = &mut self.serializing {
+            for rows in handled.rows.iter_mut().filter(|rows| !rows.is_empty()) {
+                let Some(done) = serializing.run(rows, retrying)? else {
+                    return Ok(None);
+                };
+                handled.errors.extend(done.errors);
+                handled.plugin_time += done.plugin_time;
+            }
+            // Tombstones have no rows, and go on.
+            let is_left = |rows: &Rows| !rows.is_empty() || rows.tombstones() > 0;
+            handled.rows.retain(is_left);
         }
         handled.errors.sort_by_key(|error| error.offset);
         Ok(Some(handled))

@@ -33,6 +33,21 @@ pub(crate) mod consumer_interceptor {
     });
 }
 
+pub(crate) mod serializer {
+    wasmtime::component::bindgen!({
+        path: "../wit",
+        world: "serializer-plugin",
+        with: {
+            "weir:connector/types": super::deserializer::weir::connector::types,
+            "weir:connector/messages": super::deserializer::weir::connector::messages,
+            "weir:connector/rows": super::deserializer::weir::connector::rows,
+            "weir:connector/schemas": super::deserializer::weir::connector::schemas,
+            "weir:connector/log": super::deserializer::weir::connector::log,
+            "weir:connector/metrics": super::deserializer::weir::connector::metrics,
+        },
+    });
+}
+
 pub(crate) use consumer_interceptor::weir::connector::interception;
 pub(crate) use deserializer::weir::connector::{
     event_time, log, messages, metrics, rows, schemas, types,

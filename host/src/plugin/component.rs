@@ -24,6 +24,8 @@ const PROVIDED: [&str; 8] = [
 pub enum PluginKind {
     /// Turns messages into rows.
     Deserializer,
+    /// Turns rows into messages.
+    Serializer,
     /// Sits between the consumer and the deserializer.
     ConsumerInterceptor,
     /// Sits between the serializer and the producer.
@@ -31,8 +33,9 @@ pub enum PluginKind {
 }
 
 impl PluginKind {
-    pub(super) const ALL: [PluginKind; 3] = [
+    pub(super) const ALL: [PluginKind; 4] = [
         PluginKind::Deserializer,
+        PluginKind::Serializer,
         PluginKind::ConsumerInterceptor,
         PluginKind::ProducerInterceptor,
     ];
@@ -42,6 +45,7 @@ impl PluginKind {
     pub fn export(self) -> &'static str {
         match self {
             PluginKind::Deserializer => "weir:connector/deserializer@0.1.0",
+            PluginKind::Serializer => "weir:connector/serializer@0.1.0",
             PluginKind::ConsumerInterceptor => "weir:connector/consumer-interceptor@0.1.0",
             PluginKind::ProducerInterceptor => "weir:connector/producer-interceptor@0.1.0",
         }
@@ -52,6 +56,7 @@ impl PluginKind {
     pub fn world(self) -> &'static str {
         match self {
             PluginKind::Deserializer => "weir:connector/deserializer-plugin@0.1.0",
+            PluginKind::Serializer => "weir:connector/serializer-plugin@0.1.0",
             PluginKind::ConsumerInterceptor => "weir:connector/consumer-interceptor-plugin@0.1.0",
             PluginKind::ProducerInterceptor => "weir:connector/producer-interceptor-plugin@0.1.0",
         }
@@ -62,6 +67,7 @@ impl std::fmt::Display for PluginKind {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
             PluginKind::Deserializer => "deserializer",
+            PluginKind::Serializer => "serializer",
             PluginKind::ConsumerInterceptor => "consumer interceptor",
             PluginKind::ProducerInterceptor => "producer interceptor",
         })

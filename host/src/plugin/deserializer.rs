@@ -101,6 +101,7 @@ struct Guest {
 impl Kind for Decoding {
     const KIND: PluginKind = PluginKind::Deserializer;
     type Guest = Guest;
+    type Input = MessageBatch;
     type Output = Vec<Rows>;
 
     fn open(

@@ -104,6 +104,11 @@ impl<G> Instance<G> {
         std::mem::take(&mut self.store.data_mut().marks)
     }
 
+    /// How long a call may take.
+    pub(super) fn whole_timeout(&self) -> Duration {
+        self.limits.call_timeout
+    }
+
     /// Whether it has grown so much that a new instance should take its place.
     pub(super) fn is_oversized(&self) -> bool {
         self.store.data().memory.bytes > self.limits.memory_recycle_bytes

@@ -8,8 +8,7 @@ use wasmtime::component::ResourceAny;
 
 use super::bindings::consumer_interceptor::ConsumerInterceptorPlugin;
 use super::bindings::consumer_interceptor::weir::connector::interception as wit;
-use super::bindings::messages as wit_messages;
-use super::bindings::types::{self, BatchError, Config};
+use super::bindings::types::{BatchError, Config};
 use super::component::PluginKind;
 use super::engine::Limits;
 use super::imports::HostState;
@@ -17,8 +16,9 @@ use super::instance::{CallError, Instance, OpenError};
 use super::load::Plugin;
 use super::opened::{Answer, BatchStop, Kind, Opened};
 use super::origin::{Failed, Origins};
+use super::payloads::{self, nullable};
 use super::{MessageError, Part, PluginMetrics, messages};
-use crate::batch::{BinaryColumn, Headers, MessageBatch, NullableColumn};
+use crate::batch::MessageBatch;
 use crate::event_time::Marks;
 use crate::schemas::SchemaSource;
 
@@ -96,6 +96,7 @@ struct Guest {
 impl Kind for Intercepting {
     const KIND: PluginKind = PluginKind::ConsumerInterceptor;
     type Guest = Guest;
+    type Input = MessageBatch;
     type Output = MessageBatch;
 
     fn open(
@@ -190,7 +191,8 @@ fn replace(mut batch: MessageBatch, new: wit::Replacement) -> Result<MessageBatc
         batch.values = nullable(column, validity, rows).map_err(|e| format!("values: {e}"))?;
     }
     if let Some(headers) = new.headers {
-        batch.headers = Some(self::headers(headers, rows).map_err(|e| format!("headers: {e}"))?);
+        batch.headers =
+            Some(payloads::headers(headers, rows).map_err(|e| format!("headers: {e}"))?);
     }
     if let Some(timestamps) = new.timestamps {
         if timestamps.len() != rows {
@@ -202,56 +204,4 @@ fn replace(mut batch: MessageBatch, new: wit::Replacement) -> Result<MessageBatc
         batch.timestamps = Arc::new(timestamps);
     }
     Ok(batch)
-}
-
-fn headers(headers: wit_messages::Headers, rows: usize) -> Result<Headers, String> {
-    let count = headers.names.offsets.len().saturating_sub(1);
-    check_offsets(&headers.row_offsets, rows, count).map_err(|e| format!("row offsets: {e}"))?;
-    Ok(Headers {
-        row_offsets: Arc::new(headers.row_offsets),
-        names: nullable(headers.names, None, count)
-            .map_err(|e| format!("names: {e}"))?
-            .column,
-        values: nullable(headers.values, headers.value_validity, count)
-            .map_err(|e| format!("values: {e}"))?,
-    })
-}
-
-fn nullable(
-    column: types::BinaryColumn,
-    validity: Option<Vec<u8>>,
-    rows: usize,
-) -> Result<NullableColumn, String> {
-    check_offsets(&column.offsets, rows, column.bytes.len())?;
-    if let Some(bits) = &validity
-        && bits.len() < rows.div_ceil(8)
-    {
-        return Err(format!(
-            "a validity bitmap of {} bytes for {rows} values",
-            bits.len()
-        ));
-    }
-    Ok(NullableColumn {
-        column: BinaryColumn {
-            offsets: Arc::new(column.offsets),
-            bytes: Arc::new(column.bytes),
-        },
-        validity: validity.map(Arc::new),
-    })
-}
-
-/// Offsets of `count` values start at 0, never decrease, and end at `end`.
-fn check_offsets(offsets: &[u32], count: usize, end: usize) -> Result<(), String> {
-    if offsets.len() != count + 1 {
-        return Err(format!(
-            "{} offsets for {count} values, which have one more",
-            offsets.len()
-        ));
-    }
-    if offsets[0] != 0 || offsets[count] as usize != end || !offsets.is_sorted() {
-        return Err(format!(
-            "offsets have to start at 0, never decrease and end at {end}"
-        ));
-    }
-    Ok(())
 }

@@ -9,10 +9,11 @@ use wasmtime::component::{Component, InstancePre};
 
 use super::bindings::consumer_interceptor::ConsumerInterceptorPluginPre;
 use super::bindings::deserializer::DeserializerPluginPre;
+use super::bindings::serializer::SerializerPluginPre;
+use super::builtin;
 use super::component::{PluginKind, check_imports, component, kind};
 use super::engine::{Limits, PluginEngine};
 use super::imports::{HostState, printable, ticks};
-use super::{builtin, builtin_names};
 
 /// Bytes that a plug-in file may have.
 const FILE_MAX: u64 = 256 << 20;
@@ -111,21 +112,38 @@ impl Plugin {
     /// Loads a built-in plug-in by name, or a file by path.
     ///
     /// A text is a path when it contains `/` or ends in `.wasm`. Compiling a large one
-    /// takes seconds the first time, and nothing when its code is in the cache.
+    /// takes seconds the first time, and nothing when its code is in the cache. Built-in
+    /// serializers have the names of deserializers: see [`Plugin::load_serializer`].
     ///
     /// # Errors
     /// See [`LoadError`].
     pub fn load(engine: &PluginEngine, reference: &str) -> Result<Self, LoadError> {
+        Self::load_named(engine, reference, builtin::BUILTINS)
+    }
+
+    /// Loads a built-in serializer by name, or a file by path.
+    ///
+    /// # Errors
+    /// See [`LoadError`].
+    pub fn load_serializer(engine: &PluginEngine, reference: &str) -> Result<Self, LoadError> {
+        Self::load_named(engine, reference, builtin::SERIALIZERS)
+    }
+
+    fn load_named(
+        engine: &PluginEngine,
+        reference: &str,
+        builtins: &'static [(&'static str, &'static [u8])],
+    ) -> Result<Self, LoadError> {
         if reference.contains('/') || reference.ends_with(".wasm") {
             return Self::load_file(engine, Path::new(reference));
         }
-        let Some(module) = builtin::builtin(reference) else {
-            return Err(LoadError::UnknownName {
+        match builtins.iter().find(|(name, _)| *name == reference) {
+            Some((name, module)) => Self::from_bytes(engine, name, module),
+            None => Err(LoadError::UnknownName {
                 name: reference.to_owned(),
-                known: builtin_names().collect::<Vec<_>>().join(", "),
-            });
-        };
-        Self::from_bytes(engine, reference, module)
+                known: builtin::names(builtins).collect::<Vec<_>>().join(", "),
+            }),
+        }
     }
 
     /// Loads a file.
@@ -277,6 +295,7 @@ impl Plugin {
 fn check_exports(kind: PluginKind, pre: &InstancePre<HostState>) -> wasmtime::Result<()> {
     match kind {
         PluginKind::Deserializer => DeserializerPluginPre::new(pre.clone()).map(drop),
+        PluginKind::Serializer => SerializerPluginPre::new(pre.clone()).map(drop),
         PluginKind::ConsumerInterceptor => ConsumerInterceptorPluginPre::new(pre.clone()).map(drop),
         // Nothing runs these yet: the pipeline refuses them by name.
         PluginKind::ProducerInterceptor => Ok(()),

@@ -17,15 +17,18 @@ mod engine;
 mod imports;
 mod instance;
 mod interceptor;
+mod lend;
 mod load;
 mod messages;
 mod opened;
 mod origin;
+mod payloads;
 mod prefetch;
 mod schemas;
+mod serializer;
 
 pub(crate) use bench::{CrossingGuest, Message as CrossingMessage, Reads};
-pub use builtin::builtin_names;
+pub use builtin::{builtin_names, serializer_names};
 pub use component::PluginKind;
 pub use deserializer::{Decoded, Deserializer};
 pub use engine::{Limits, PluginEngine};
@@ -34,6 +37,7 @@ pub use instance::{CallError, OpenError};
 pub use interceptor::{ConsumerInterceptor, Intercepted};
 pub use load::{Description, LoadError, Plugin};
 pub use opened::BatchStop;
+pub use serializer::{RowError, Serialized, Serializer};
 
 /// What of a message a plug-in is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -14,7 +14,7 @@ use super::instance::{CallError, Instance, OpenError};
 use super::load::Plugin;
 use super::prefetch::Prefetch;
 use super::{MessageError, Part, PluginMetrics};
-use crate::batch::MessageBatch;
+use crate::batch::{MessageBatch, TopicPartition};
 use crate::event_time::Marks;
 use crate::schemas::SchemaSource;
 
@@ -22,10 +22,63 @@ use crate::schemas::SchemaSource;
 /// it is the plug-in that is broken.
 const BREAKAGES_MAX: usize = 16;
 
+/// What a plug-in is called with: messages, or rows that came from messages. It can be taken apart
+/// to find what breaks the plug-in.
+pub(super) trait Work: Clone {
+    /// What is wrong with one of them.
+    type Error;
+
+    /// How many messages or rows.
+    fn len(&self) -> usize;
+    /// Where they came from.
+    fn source(&self) -> &TopicPartition;
+    /// The Kafka offset of the first one's message.
+    fn first_offset(&self) -> i64;
+    /// The first `len / 2`, and the others.
+    fn halves(&self) -> [Self; 2];
+    /// The error of the only one.
+    fn error(&self, reason: String) -> Self::Error;
+    /// Messages that may name schemas.
+    fn messages(&self) -> Option<&MessageBatch>;
+}
+
+impl Work for MessageBatch {
+    type Error = MessageError;
+
+    fn len(&self) -> usize {
+        self.len()
+    }
+
+    fn source(&self) -> &TopicPartition {
+        &self.source
+    }
+
+    fn first_offset(&self) -> i64 {
+        self.offsets[0]
+    }
+
+    fn halves(&self) -> [Self; 2] {
+        let rows: Vec<u32> = (0..).take(self.len()).collect();
+        let (first, second) = rows.split_at(self.len() / 2);
+        [self.select(first), self.select(second)]
+    }
+
+    fn error(&self, reason: String) -> MessageError {
+        let offset = self.offsets[0];
+        MessageError { offset, reason }
+    }
+
+    fn messages(&self) -> Option<&MessageBatch> {
+        Some(self)
+    }
+}
+
 /// What differs from one kind of plug-in to another.
 pub(super) trait Kind {
     /// The kind.
     const KIND: PluginKind;
+    /// What it is called with.
+    type Input: Work;
     /// The exports of an opened instance.
     type Guest;
     /// What it makes of a batch.
@@ -43,28 +96,31 @@ pub(super) trait Kind {
     /// Calls it, and checks the answer.
     fn call(
         instance: &mut Instance<Self::Guest>,
-        batch: &MessageBatch,
+        batch: &Self::Input,
         timeout: Duration,
-    ) -> Result<Result<Answer<Self::Output>, BatchError>, CallError>;
+    ) -> Result<Result<Answer<Self::Output, ErrorOf<Self>>, BatchError>, CallError>;
 }
 
+/// What is wrong with one of the messages or rows that a kind is called with.
+pub(super) type ErrorOf<K> = <<K as Kind>::Input as Work>::Error;
+
 /// A checked answer for one batch, or for a part of one.
-pub(super) struct Answer<T> {
+pub(super) struct Answer<T, E = MessageError> {
     pub(super) output: T,
     /// In ascending order.
-    pub(super) errors: Vec<MessageError>,
+    pub(super) errors: Vec<E>,
     /// Whether the instance can be called again.
     pub(super) reusable: bool,
 }
 
 /// What became of a batch.
 #[derive(Debug)]
-pub(super) struct Outcome<T> {
+pub(super) struct Outcome<T, E = MessageError> {
     /// One for the whole batch; several when a message broke the plug-in and the batch
     /// was taken apart. In the order of the messages.
     pub(super) outputs: Vec<T>,
     /// In ascending order.
-    pub(super) errors: Vec<MessageError>,
+    pub(super) errors: Vec<E>,
     /// What the plug-in says of event time.
     pub(super) marks: Marks,
     /// Time spent in calls.
@@ -132,17 +188,22 @@ impl<K: Kind> Opened<K> {
     ///
     /// A message that breaks the plug-in is found by halving the batch: it becomes an
     /// error of its own, and the others go on.
-    pub(super) fn run(&mut self, batch: &MessageBatch) -> Result<Outcome<K::Output>, BatchStop> {
+    pub(super) fn run(
+        &mut self,
+        batch: &K::Input,
+    ) -> Result<Outcome<K::Output, ErrorOf<K>>, BatchStop> {
         let mut outcome = Outcome {
             outputs: Vec::with_capacity(1),
             errors: Vec::new(),
             marks: Marks::default(),
             plugin_time: Duration::ZERO,
         };
-        if batch.is_empty() {
+        if batch.len() == 0 {
             return Ok(outcome);
         }
-        self.rights.prefetch.before(batch, &*self.rights.schemas);
+        if let Some(messages) = batch.messages() {
+            self.rights.prefetch.before(messages, &*self.rights.schemas);
+        }
         let mut untried = vec![batch.clone()];
         let mut breakages = 0;
         while let Some(part) = untried.pop() {
@@ -150,17 +211,14 @@ impl<K: Kind> Opened<K> {
                 Ok(answer) => answer?,
                 Err(error) if part.len() == 1 => {
                     breakages += 1;
-                    outcome.errors.push(MessageError {
-                        offset: part.offsets[0],
-                        reason: error.to_string(),
-                    });
+                    outcome.errors.push(part.error(error.to_string()));
                     if breakages >= BREAKAGES_MAX && outcome.outputs.is_empty() {
                         return Err(BatchStop::Failed(format!(
                             "{}: {error}; so it went with each of the first {breakages} messages from offset {} of \
                              {}: it is the plug-in that is broken, not the messages",
                             self.plugin.reference(),
-                            batch.offsets[0],
-                            batch.source,
+                            batch.first_offset(),
+                            batch.source(),
                         )));
                     }
                 }
@@ -170,14 +228,13 @@ impl<K: Kind> Opened<K> {
                             "{}: {error}; looking for the messages at fault among the {} of {} from offset {}",
                             self.plugin.reference(),
                             batch.len(),
-                            batch.source,
-                            batch.offsets[0],
+                            batch.source(),
+                            batch.first_offset(),
                         );
                     }
-                    let rows: Vec<u32> = (0..).take(part.len()).collect();
-                    let (first, second) = rows.split_at(part.len() / 2);
-                    untried.push(part.select(second));
-                    untried.push(part.select(first));
+                    let [first, second] = part.halves();
+                    untried.push(second);
+                    untried.push(first);
                 }
             }
         }
@@ -198,9 +255,9 @@ impl<K: Kind> Opened<K> {
     /// One call. The outer error is the plug-in breaking, the inner one its own word.
     fn call(
         &mut self,
-        batch: &MessageBatch,
+        batch: &K::Input,
         timeout: Duration,
-        outcome: &mut Outcome<K::Output>,
+        outcome: &mut Outcome<K::Output, ErrorOf<K>>,
     ) -> Result<Result<(), BatchStop>, CallError> {
         let mut instance = match self.instance.take() {
             Some(instance) => instance,

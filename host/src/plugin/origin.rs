@@ -116,11 +116,17 @@ impl Failed {
     }
 
     pub(super) fn into_errors(self, batch: &MessageBatch) -> Vec<MessageError> {
-        let error = |error: rows::MessageError| MessageError {
-            offset: batch.offsets[error.row as usize],
-            reason: printable(&error.reason),
+        let error = |(row, reason)| MessageError {
+            offset: batch.offsets[row],
+            reason,
         };
-        self.0.into_iter().map(error).collect()
+        self.into_reasons().map(error).collect()
+    }
+
+    /// Which ones, and what is wrong with them.
+    pub(super) fn into_reasons(self) -> impl Iterator<Item = (usize, String)> {
+        let reports = self.0.into_iter();
+        reports.map(|error| (error.row as usize, printable(&error.reason)))
     }
 }
 
@@ -136,6 +142,7 @@ pub(super) fn in_order(batch: &MessageBatch, mut groups: Vec<(RecordBatch, Origi
             origins: origins.of_rows(),
             event_times: None,
             watermark: None,
+            encoded: Default::default(),
             tombstones: None,
         }];
     }
@@ -172,6 +179,7 @@ pub(super) fn in_order(batch: &MessageBatch, mut groups: Vec<(RecordBatch, Origi
             origins: RowOrigins::Messages(origins[start..end].to_vec()),
             event_times: None,
             watermark: None,
+            encoded: Default::default(),
             tombstones: None,
         });
     }

@@ -244,6 +244,7 @@ mod tests {
             event_times: None,
             watermark: None,
             tombstones: None,
+            encoded: Default::default(),
         }
     }
 

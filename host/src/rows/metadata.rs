@@ -278,6 +278,7 @@ mod tests {
             origins,
             event_times: None,
             watermark: None,
+            encoded: Default::default(),
             tombstones: None,
         }
     }

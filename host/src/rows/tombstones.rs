@@ -65,6 +65,7 @@ pub(crate) fn attach(
             event_times: None,
             watermark: None,
             tombstones: None,
+            encoded: Default::default(),
         });
     }
     let firsts: Vec<Option<i64>> = rows.iter().map(|rows| rows.offsets().next()).collect();
@@ -113,6 +114,7 @@ mod tests {
             event_times: None,
             watermark: None,
             tombstones: None,
+            encoded: Default::default(),
         }
     }
 

@@ -83,12 +83,17 @@ impl JsonRows {
 
     /// Each row without its newline.
     pub fn rows(&self) -> impl ExactSizeIterator<Item = &[u8]> {
-        let mut start = 0;
-        self.ends.iter().map(move |&end| {
-            let row = &self.lines[start..end];
-            start = end + 1;
-            row
-        })
+        (0..self.ends.len()).map(|row| self.get(row))
+    }
+
+    /// One row without its newline.
+    ///
+    /// # Panics
+    /// If there is no such row.
+    #[must_use]
+    pub fn get(&self, row: usize) -> &[u8] {
+        let start = row.checked_sub(1).map_or(0, |before| self.ends[before] + 1);
+        &self.lines[start..self.ends[row]]
     }
 
     fn name_the_column(&self, batch: &RecordBatch, error: ArrowError) -> ArrowError {

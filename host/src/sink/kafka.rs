@@ -1,4 +1,5 @@
-//! Rows as JSON objects to Kafka topics: one message for each row, in the rows' order.
+//! Rows to Kafka topics: one message for each row, in the rows' order. What serializers made of
+//! rows is written; where there is none, rows are JSON objects.
 //!
 //! Keys, headers and timestamps are those of the messages that the rows came from, unless the
 //! pipeline file says otherwise: a key that was kept keeps its messages in one partition, in
@@ -26,19 +27,20 @@ use rdkafka::producer::{DeliveryResult, Producer, ProducerContext};
 
 use arrow::array::ArrayRef;
 
+pub(crate) use self::fields::{Topics, column};
 pub(crate) use self::reach::explore;
 
 use self::acks::Acks;
 use self::fields::{Bytes, millis, millis_at};
 use super::json::JsonRows;
 use super::{Remedy, Sink, SinkError};
-use crate::batch::{Envelopes, VALUE_SCHEMA_HEADER};
-use crate::config::{KafkaSinkConfig, MessageKey, MessageTimestamp, Serializer, is_topic_name};
+use crate::batch::{Envelopes, KEY_SCHEMA_HEADER, VALUE_SCHEMA_HEADER};
+use crate::config::{KafkaSinkConfig, MessageKey, MessageTimestamp};
 use crate::kafka::{
     LatestStatistics, NativeProducer, Outgoing, Renewal, Statistics, TOPICS_MAX, TakenBack, acl,
     client_config, explained, is_refused_handshake, log_line, without_places,
 };
-use crate::rows::Rows;
+use crate::rows::{Payloads, Rows};
 
 /// How long to wait for librdkafka before looking again: a queue with room, the last
 /// acknowledgements.
@@ -47,7 +49,7 @@ const PAUSE: Duration = Duration::from_millis(1);
 /// Produces rows to a topic. Dropped without a flush, it gives up what is in flight.
 pub struct KafkaSink {
     producer: NativeProducer<Context>,
-    config: KafkaSinkConfig,
+    config: Arc<KafkaSinkConfig>,
     json: JsonRows,
     /// How far event time had come before what is written next, as text.
     watermark: Option<String>,
@@ -67,13 +69,10 @@ impl KafkaSink {
                 what: format!("creating the producer for {}", config.target()),
                 source,
             })?;
-        let json = match config.serializer {
-            Serializer::Json => JsonRows::default(),
-        };
         Ok(Self {
             producer: NativeProducer::new(producer, &config.client),
-            config: config.clone(),
-            json,
+            config: Arc::new(config.clone()),
+            json: JsonRows::default(),
             watermark: None,
             renewals: crossbeam_channel::never(),
         })
@@ -218,38 +217,55 @@ impl Sink for KafkaSink {
             return self.pass_tombstones(rows, &mut 0, None, write);
         }
         let mut json = std::mem::take(&mut self.json);
-        json.encode(&rows.rows)
-            .map_err(|source| SinkError::Format {
-                what: format!("writing to {}", self.config.target()),
-                source,
-            })?;
-        let parts = Parts::of(&self.config, rows)?;
+        if rows.encoded.values.is_none() {
+            json.encode(&rows.rows)
+                .map_err(|source| SinkError::Format {
+                    what: format!("writing to {}", self.config.target()),
+                    source,
+                })?;
+        }
+        let config = Arc::clone(&self.config);
+        let topics = Topics::of(&config, rows)?;
+        let parts = Parts::of(&config, rows)?;
         let mut deleted = 0;
-        let fallback = self.config.topic.clone();
         let watermark = self.watermark_header();
         let mut headers = Vec::new();
-        for (row, value) in json.rows().enumerate() {
+        for row in 0..rows.len() {
             let message = rows.message(row);
             let offset = rows.messages.offsets[message];
             self.pass_tombstones(rows, &mut deleted, Some(offset), write)?;
             headers.clear();
-            if self.config.headers
+            if config.headers
                 && let Some(all) = &rows.messages.headers
             {
+                // Those are about what was read.
+                let is_passed_on = |name: &[u8]| {
+                    self.passes_on(name)
+                        && (name != KEY_SCHEMA_HEADER || matches!(parts.key, Key::Input))
+                };
                 let passed_on = all.each(message);
-                headers.extend(passed_on.filter(|(name, _)| self.passes_on(name)));
+                headers.extend(passed_on.filter(|(name, _)| is_passed_on(name)));
+            }
+            let encoded = [&rows.encoded.keys, &rows.encoded.values];
+            for payloads in encoded.into_iter().flatten() {
+                headers.extend(payloads.headers(row));
             }
             if let Some((name, watermark)) = &watermark {
                 headers.push((name.as_bytes(), Some(watermark.as_bytes())));
             }
             let outgoing = Outgoing {
-                topic: parts.topic(rows, row, fallback.as_deref())?,
+                topic: topics.of_row(rows, row)?,
                 key: match &parts.key {
                     Key::Input => rows.messages.keys.get(message),
                     Key::None => None,
                     Key::Field(keys) => keys.get(row),
+                    Key::Object(keys) => Some(keys.get(row)),
+                    Key::Encoded(keys) => keys.get(row),
                 },
-                value: Some(value),
+                value: match &rows.encoded.values {
+                    Some(values) => values.get(row),
+                    None => Some(json.get(row)),
+                },
                 timestamp: match &parts.timestamp {
                     Time::Input => Some(rows.messages.timestamps[message]),
                     Time::Now => None,
@@ -297,16 +313,18 @@ impl Sink for KafkaSink {
 }
 
 /// The parts of the messages of one write, beside the values.
-struct Parts {
-    topics: Option<Bytes>,
-    key: Key,
+struct Parts<'a> {
+    key: Key<'a>,
     timestamp: Time,
 }
 
-enum Key {
+enum Key<'a> {
     Input,
     None,
     Field(Bytes),
+    /// A JSON object of several columns.
+    Object(JsonRows),
+    Encoded(&'a Payloads),
 }
 
 enum Time {
@@ -315,54 +333,24 @@ enum Time {
     Field(ArrayRef),
 }
 
-impl Parts {
-    fn of(config: &KafkaSinkConfig, rows: &Rows) -> Result<Self, SinkError> {
-        let topics = config.topic_field.as_deref();
-        let topics = topics.map(|path| Bytes::of(rows, path, "topic.field"));
-        let key = match &config.key {
-            MessageKey::Input => Key::Input,
-            MessageKey::None => Key::None,
-            MessageKey::Field(path) => Key::Field(Bytes::of(rows, path, "key.field")?),
+impl<'a> Parts<'a> {
+    fn of(config: &KafkaSinkConfig, rows: &'a Rows) -> Result<Self, SinkError> {
+        let key = match (&rows.encoded.keys, &config.key) {
+            (Some(keys), _) => Key::Encoded(keys),
+            (None, MessageKey::Input) => Key::Input,
+            (None, MessageKey::None) => Key::None,
+            (None, MessageKey::Field(path)) => Key::Field(Bytes::of(rows, path, "key.field")?),
+            (None, MessageKey::Fields(paths)) => {
+                Key::Object(Bytes::object(rows, paths, "key.fields")?)
+            }
         };
         let timestamp = match &config.timestamp {
             MessageTimestamp::Input => Time::Input,
             MessageTimestamp::Now => Time::Now,
             MessageTimestamp::Field(path) => Time::Field(millis(rows, path, "timestamp.field")?),
         };
-        Ok(Self {
-            topics: topics.transpose()?,
-            key,
-            timestamp,
-        })
+        Ok(Self { key, timestamp })
     }
-
-    fn topic<'a>(
-        &'a self,
-        rows: &Rows,
-        row: usize,
-        fallback: Option<&'a str>,
-    ) -> Result<&'a str, SinkError> {
-        let none = |found: String| SinkError::NoTopic {
-            source_partition: rows.messages.source.clone(),
-            offset: offset_of(rows, row),
-            found,
-        };
-        let named = self.topics.as_ref().and_then(|topics| topics.get(row));
-        match named {
-            None => fallback.ok_or_else(|| none("is null there".to_owned())),
-            Some(name) => match std::str::from_utf8(name) {
-                Ok(name) if is_topic_name(name) => Ok(name),
-                _ => Err(none(format!(
-                    "has {:?}, which is not a topic's name",
-                    String::from_utf8_lossy(&name[..name.len().min(100)])
-                ))),
-            },
-        }
-    }
-}
-
-fn offset_of(rows: &Rows, row: usize) -> i64 {
-    rows.messages.offsets[rows.message(row)]
 }
 
 /// What helps against an error of the producer.

@@ -54,6 +54,7 @@ pub(super) fn rows_from(rows: RecordBatch, messages: &[Message]) -> Rows {
         origins: RowOrigins::Identity,
         event_times: None,
         watermark: None,
+        encoded: Default::default(),
         tombstones: None,
     }
 }

@@ -108,6 +108,8 @@ pub(super) struct Store {
     schemas: Vec<NewSchema>,
     /// The ids of each subject's versions; version n is at n - 1.
     subjects: BTreeMap<String, Vec<u32>>,
+    /// Why no schema is compatible with what a subject has.
+    refusals: BTreeMap<String, String>,
 }
 
 impl Store {
@@ -123,6 +125,14 @@ impl Store {
             versions.push(id);
         }
         id
+    }
+
+    pub(super) fn refuse(&mut self, subject: &str, why: &str) {
+        self.refusals.insert(subject.to_owned(), why.to_owned());
+    }
+
+    pub(super) fn versions(&self, subject: &str) -> Vec<u32> {
+        self.subjects.get(subject).cloned().unwrap_or_default()
     }
 
     pub(super) fn schema(&self, id: u32) -> Option<&NewSchema> {
@@ -141,6 +151,9 @@ impl Store {
             },
             ("GET", ["subjects", subject, "versions", version]) => self.version(subject, version),
             ("POST", ["subjects", subject, "versions"]) => {
+                if let Some(why) = self.refusals.get(*subject) {
+                    return error(409, 409, why);
+                }
                 match NewSchema::from_json(&request.body) {
                     Some(schema) => {
                         let id = self.register(subject, schema);

@@ -37,6 +37,9 @@ const MAX_DEPTH: usize = 20;
 pub(super) struct Walk<'i, 'a> {
     index: &'i Index<'a>,
     strict: bool,
+    /// Whether it is for messages that are written: then null is a value only where the schema
+    /// has it, and what may be left out is known.
+    writing: bool,
     /// The schemas around the current one.
     open: Vec<&'a Value>,
     depth: usize,
@@ -104,9 +107,18 @@ impl<'i, 'a> Walk<'i, 'a> {
         Self {
             index,
             strict,
+            writing: false,
             open: Vec::new(),
             depth: 0,
             columns: 0,
+        }
+    }
+
+    /// For messages that are written.
+    pub(super) fn to_write(index: &'i Index<'a>) -> Self {
+        Self {
+            writing: true,
+            ..Self::new(index, true)
         }
     }
 
@@ -184,7 +196,11 @@ impl<'i, 'a> Walk<'i, 'a> {
         });
         let kind = kind.unwrap_or(Kind::Json);
         let nullable = null || !self.strict || kind == Kind::Json;
-        Ok(Type { kind, nullable })
+        Ok(Type {
+            kind,
+            nullable,
+            required: false,
+        })
     }
 
     /// The type of one branch, together with what holds for all of them. Choices within it are
@@ -239,7 +255,11 @@ impl<'i, 'a> Walk<'i, 'a> {
         let types = self.types(facets)?;
         let kind = self.kind(facets, types.without_null())?;
         let nullable = types.has(Types::NULL) || kind == Kind::Json || (optional && !self.strict);
-        Ok(Type { kind, nullable })
+        Ok(Type {
+            kind,
+            nullable,
+            required: false,
+        })
     }
 
     fn kind(&mut self, facets: &Facets<'a>, types: Types) -> Result<Kind, SchemaError> {
@@ -267,7 +287,7 @@ impl<'i, 'a> Walk<'i, 'a> {
             return Ok(Kind::Json);
         }
         let mut item = self.of(&Facets::of(self.index, items)?)?;
-        item.nullable = true;
+        item.nullable |= !self.writing;
         Ok(Kind::List(Box::new(item)))
     }
 
@@ -300,7 +320,12 @@ impl<'i, 'a> Walk<'i, 'a> {
             let places = properties.iter();
             let places = places.filter_map(|place| Some(place.at(place.schema.get(name)?)));
             let mut ty = self.of(&Facets::of(self.index, places)?)?;
-            ty.nullable |= !self.strict || !required.iter().any(|it| it.as_str() == Some(name));
+            let is_required = required.iter().any(|it| it.as_str() == Some(name));
+            if self.writing {
+                ty.required = is_required;
+            } else {
+                ty.nullable |= !self.strict || !is_required;
+            }
             fields.push((name.to_owned(), ty));
         }
         Ok(Kind::Struct(fields))
@@ -315,7 +340,7 @@ impl<'i, 'a> Walk<'i, 'a> {
             return Ok(Kind::Json);
         }
         let mut value = self.of(&Facets::of(self.index, values)?)?;
-        value.nullable = true;
+        value.nullable |= !self.writing;
         Ok(Kind::Map(Box::new(value)))
     }
 }

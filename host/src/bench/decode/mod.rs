@@ -17,16 +17,16 @@ use crate::plugin::{Deserializer, Limits, Part, Plugin, PluginEngine};
 use crate::schemas::{Registered, Schema, SchemaError, SchemaSource, SchemaType};
 
 /// Messages in a batch.
-const ROWS: usize = 1_000;
+pub(super) const ROWS: usize = 1_000;
 /// Different batches, which repeat.
-const BATCHES: usize = 16;
+pub(super) const BATCHES: usize = 16;
 /// The ways that every format has, by name.
-const COMPONENT: &str = "component";
+pub(super) const COMPONENT: &str = "component";
 const NATIVE: &str = "component's code, native";
 /// Of the data.
-const SEED: u64 = 7;
+pub(super) const SEED: u64 = 7;
 /// The schema id in the messages.
-const ID: u32 = 1;
+pub(super) const ID: u32 = 1;
 
 /// Measures three shapes of each format: `flat` of 5 fields, `order` with nested lists and an
 /// enum, and `wide` of 50 fields.
@@ -41,10 +41,10 @@ pub fn run(engine: &PluginEngine) -> Result<Vec<Measurement>, BenchError> {
 }
 
 /// What is measured of one shape has names that begin alike.
-struct Shape(String);
+pub(super) struct Shape(pub(super) String);
 
 impl Shape {
-    fn way<'a>(&self, what: &str, against: &[&str], run: Run<'a>) -> Way<'a> {
+    pub(super) fn way<'a>(&self, what: &str, against: &[&str], run: Run<'a>) -> Way<'a> {
         let name = |what: &str| format!("{}/{what}", self.0);
         Way {
             name: name(what),
@@ -55,10 +55,10 @@ impl Shape {
     }
 }
 
-/// Decodes the next batch.
-type Run<'a> = Box<dyn FnMut() -> Result<(), BenchError> + 'a>;
+/// Does the next batch.
+pub(super) type Run<'a> = Box<dyn FnMut() -> Result<(), BenchError> + 'a>;
 
-fn open(
+pub(super) fn open(
     engine: &PluginEngine,
     plugin: &str,
     schemas: &Arc<OneSchema>,
@@ -93,7 +93,7 @@ fn native<'a>(
 }
 
 /// The next one of a cycle, which has no end.
-fn next<'a, T: 'a>(turns: &mut impl Iterator<Item = &'a T>) -> &'a T {
+pub(super) fn next<'a, T: 'a>(turns: &mut impl Iterator<Item = &'a T>) -> &'a T {
     turns.next().expect("a cycle of batches has no end")
 }
 
@@ -140,14 +140,14 @@ impl OneSchema {
         }
     }
 
-    fn json(text: &str) -> Self {
+    pub(super) fn json(text: &str) -> Self {
         Self {
             schema_type: SchemaType::Json,
             text: text.to_owned(),
         }
     }
 
-    fn protobuf(text: &str) -> Self {
+    pub(super) fn protobuf(text: &str) -> Self {
         Self {
             schema_type: SchemaType::Protobuf,
             text: text.to_owned(),

@@ -1,7 +1,7 @@
 //! Keys of the Kafka sink: what is written, and how it is produced.
 
 use crate::config::key::{Key, Kind, Unit};
-use crate::config::sink::{Acks, Codec, FromInput, Partitioner, Passing, Serializer, Timestamp};
+use crate::config::sink::{Acks, Codec, FromInput, Partitioner, Passing, Timestamp};
 
 pub(in crate::config) static TOPIC: Key = Key::text(
     "sink.kafka.topic",
@@ -234,22 +234,66 @@ pub(in crate::config) static LIBRDKAFKA: Key = Key::new(
 )
 .or_else("none");
 
-pub(in crate::config) static SERIALIZER_PLUGIN: Key = Key::choice(
-    "sink.serializer.plugin",
-    Serializer::NAMES,
-    "How rows become the values of messages.",
+pub(in crate::config) static KEY_FIELDS: Key = Key::list(
+    "sink.kafka.key.fields",
+    "Columns that make up the key of each message, in place of `key.field`: a record of them, or a \
+     JSON object where keys have no serializer.",
 )
-.not_yet(
-    &["avro", "protobuf", "json-schema"],
-    "this build writes json only",
+.or_else("none");
+
+pub(in crate::config) static SERIALIZER_PLUGIN: Key = Key::new(
+    "sink.kafka.serializer.plugin",
+    Kind::Plugin,
+    "How rows become the values of messages: plain JSON, or a plug-in, by its built-in name or a \
+     path such as ./mine.wasm.",
 )
 .or("json");
+
+pub(in crate::config) static SERIALIZER_OPTIONS: Key = Key::new(
+    "sink.kafka.serializer.options",
+    Kind::Options,
+    "What the plug-in itself understands.",
+)
+.or_else("none");
+
+pub(in crate::config) static SERIALIZER_GRANTS: Key = Key::later(
+    "sink.kafka.serializer.grants",
+    "a plug-in gets no rights in this build",
+    "Rights beyond none.",
+);
+
+pub(in crate::config) static KEY_SERIALIZER_PLUGIN: Key = Key::new(
+    "sink.kafka.key.serializer.plugin",
+    Kind::Plugin,
+    "The plug-in that makes keys of `key.field` or `key.fields`. Without one, keys are text.",
+)
+.or_else("none");
+
+pub(in crate::config) static KEY_SERIALIZER_OPTIONS: Key = Key::new(
+    "sink.kafka.key.serializer.options",
+    Kind::Options,
+    "What the plug-in itself understands.",
+)
+.or_else("none");
+
+pub(in crate::config) static KEY_SERIALIZER_GRANTS: Key = Key::later(
+    "sink.kafka.key.serializer.grants",
+    "a plug-in gets no rights in this build",
+    "Rights beyond none.",
+);
 
 pub(in crate::config) static ALL: &[&Key] = &[
     &TOPIC,
     &TOPIC_FIELD,
     &KEY,
     &KEY_FIELD,
+    &KEY_FIELDS,
+    &KEY_SERIALIZER_PLUGIN,
+    &KEY_SERIALIZER_OPTIONS,
+    &KEY_SERIALIZER_GRANTS,
+    &SERIALIZER_PLUGIN,
+    &SERIALIZER_OPTIONS,
+    &SERIALIZER_GRANTS,
     &TOMBSTONES,
     &HEADERS,
     &TIMESTAMP,

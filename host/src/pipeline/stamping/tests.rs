@@ -4,6 +4,7 @@ use super::*;
 use crate::batch::{BatchBuilder, Capacity, TopicPartition};
 use crate::config::EventTimeFrom;
 use crate::event_time::Settings;
+use crate::rows::RowOrigins;
 
 fn stamping(late: LateRecords, alignment: Option<AlignmentConfig>) -> Stamping {
     let now = Instant::now();
@@ -43,6 +44,7 @@ fn rows(partition: i32, times: &[i64], column: &str) -> Rows {
         origins: RowOrigins::Identity,
         event_times: Some(Times::new(times.to_vec())),
         watermark: None,
+        encoded: Default::default(),
         tombstones: None,
     }
 }

@@ -13,11 +13,12 @@ use super::*;
 
 fn column(array: impl Array + 'static) -> Vec<String> {
     let batch = RecordBatch::try_from_iter_with_nullable([("c", Arc::new(array) as _, true)]);
+    let batch = batch.unwrap();
     let mut json = JsonRows::default();
-    json.encode(&batch.unwrap()).unwrap();
-    let rows: Vec<String> = json
-        .rows()
+    json.encode(&batch).unwrap();
+    let rows: Vec<String> = (0..batch.num_rows())
         .map(|row| {
+            let row = json.get(row);
             serde_json::from_slice::<serde_json::Value>(row).unwrap();
             let text = std::str::from_utf8(row).unwrap();
             text.strip_prefix("{\"c\":")
@@ -296,7 +297,6 @@ fn no_rows_and_no_columns() {
     json.encode(&RecordBatch::new_empty(Arc::new(Schema::empty())))
         .unwrap();
     assert_eq!(json.lines(), b"");
-    assert_eq!(json.rows().len(), 0);
 }
 
 #[test]

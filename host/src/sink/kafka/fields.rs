@@ -1,12 +1,15 @@
 //! Values of one column, as keys and topics of messages.
 
-use arrow::array::{Array, ArrayRef, AsArray};
-use arrow::datatypes::{DataType, FieldRef, TimeUnit, TimestampMillisecondType};
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, RecordBatchOptions};
+use arrow::datatypes::{DataType, FieldRef, Schema, TimeUnit, TimestampMillisecondType};
 use arrow::error::ArrowError;
 
+use crate::config::{KafkaSinkConfig, is_topic_name};
 use crate::rows::{ColumnPath, Rows};
 use crate::sink::SinkError;
-use crate::sink::json::JsonCells;
+use crate::sink::json::{JsonCells, JsonRows};
 
 /// The values of a column as bytes: text and binary as they are, others as the sink's JSON
 /// has them, without quotes.
@@ -35,6 +38,26 @@ impl Bytes {
         })
     }
 
+    /// The bytes that are a JSON object of these columns.
+    pub(super) fn object(
+        rows: &Rows,
+        paths: &[String],
+        key: &'static str,
+    ) -> Result<JsonRows, SinkError> {
+        let columns = paths.iter().map(|path| column(rows, path, key));
+        let (fields, values): (Vec<_>, Vec<_>) =
+            columns.collect::<Result<Vec<_>, _>>()?.into_iter().unzip();
+        let options = RecordBatchOptions::new().with_row_count(Some(rows.len()));
+        let mut json = JsonRows::default();
+        RecordBatch::try_new_with_options(Arc::new(Schema::new(fields)), values, &options)
+            .and_then(|columns| json.encode(&columns))
+            .map_err(|source| {
+                let what = format!("sink.kafka.{key}");
+                SinkError::Format { what, source }
+            })?;
+        Ok(json)
+    }
+
     pub(super) fn get(&self, row: usize) -> Option<&[u8]> {
         let (Self::Text(values)
         | Self::Binary(values)
@@ -58,8 +81,65 @@ impl Bytes {
     }
 }
 
-/// The column at `path`.
-fn column(rows: &Rows, path: &str, key: &'static str) -> Result<(FieldRef, ArrayRef), SinkError> {
+/// The topic of each row.
+pub(crate) struct Topics<'a> {
+    named: Option<Bytes>,
+    fallback: Option<&'a str>,
+}
+
+impl<'a> Topics<'a> {
+    /// As the pipeline file says.
+    ///
+    /// # Errors
+    /// [`SinkError::NoColumn`].
+    pub(crate) fn of(config: &'a KafkaSinkConfig, rows: &Rows) -> Result<Self, SinkError> {
+        let named = config.topic_field.as_deref();
+        let named = named.map(|path| Bytes::of(rows, path, "topic.field"));
+        Ok(Self {
+            named: named.transpose()?,
+            fallback: config.topic.as_deref(),
+        })
+    }
+
+    /// The topic of all rows, where no column names it.
+    pub(crate) fn only(&self) -> Option<&'a str> {
+        self.fallback.filter(|_| self.named.is_none())
+    }
+
+    /// The topic of one.
+    ///
+    /// # Errors
+    /// [`SinkError::NoTopic`].
+    pub(crate) fn of_row(&self, rows: &Rows, row: usize) -> Result<&str, SinkError> {
+        let none = |found: String| SinkError::NoTopic {
+            source_partition: rows.messages.source.clone(),
+            offset: rows.messages.offsets[rows.message(row)],
+            found,
+        };
+        match self.named.as_ref().and_then(|topics| topics.get(row)) {
+            None => self
+                .fallback
+                .ok_or_else(|| none("is null there".to_owned())),
+            Some(name) => match std::str::from_utf8(name) {
+                Ok(name) if is_topic_name(name) => Ok(name),
+                _ => Err(none(format!(
+                    "has {:?}, which is not a topic's name",
+                    String::from_utf8_lossy(&name[..name.len().min(100)])
+                ))),
+            },
+        }
+    }
+}
+
+/// The column at `path`; `key` is the one of the pipeline file that names it.
+///
+/// # Errors
+/// [`SinkError::NoColumn`].
+pub(crate) fn column(
+    rows: &Rows,
+    path: &str,
+    key: &'static str,
+) -> Result<(FieldRef, ArrayRef), SinkError> {
     ColumnPath::new(path)
         .find(&rows.rows)
         .ok_or_else(|| SinkError::NoColumn {
@@ -106,11 +186,8 @@ pub(super) fn millis_at(values: &ArrayRef, row: usize) -> Option<i64> {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use arrow::array::{
-        BinaryArray, BooleanArray, Decimal128Array, Int64Array, RecordBatch, StringArray,
-        TimestampSecondArray,
+        BinaryArray, BooleanArray, Decimal128Array, Int64Array, StringArray, TimestampSecondArray,
     };
 
     use super::*;

@@ -52,7 +52,7 @@ impl KafkaSink {
         };
         let acks = account(&old, Acks::default());
         account(&self.producer, acks);
-        self.config.client = client.clone();
+        std::sync::Arc::make_mut(&mut self.config).client = client.clone();
         if !left.is_empty() {
             tracing::warn!(
                 "brokers turn the sink's old client away: the new one sends its last {} messages",

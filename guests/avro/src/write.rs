@@ -1,0 +1,82 @@
+//! Rows to Avro.
+//!
+//! ```text
+//! columns ─► derive ─► schema ─► compile ─► plan ─► bind to a batch's arrays ─► bytes, row by row
+//!                         ▲
+//!             or the registry, or the pipeline file
+//! ```
+//!
+//! A plan is made once a target: the tree of the schema, each node with the column that it takes
+//! its values from. For a batch the columns' buffers are found once, and then rows are
+//! written one after the other without anything being allocated for a value.
+
+mod bind;
+mod compile;
+mod derive;
+mod json;
+mod plugin;
+mod put;
+
+pub use compile::WritePlan;
+pub use plugin::AvroSerializer;
+
+use apache_avro::rabin::Rabin;
+use weir_guest::confluent::{PayloadBuilder, WriteFormat};
+use weir_guest::rows::Field;
+use weir_guest::schemas::{Schema, SchemaType};
+use weir_guest::{Part, RowBatch};
+
+use crate::schema::Parsed;
+
+/// Avro as a format that rows are written in.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct AvroWriter;
+
+impl WriteFormat for AvroWriter {
+    const TYPE: SchemaType = SchemaType::Avro;
+    const SINGLE_OBJECT: bool = true;
+
+    type Plan = WritePlan;
+
+    fn derive(fields: &[Field], name: &str, part: Part) -> Result<String, String> {
+        derive::schema(fields, name, part).map(|schema| schema.to_string())
+    }
+
+    fn record_name(schema: &Schema) -> Result<String, String> {
+        let parsed = Parsed::parse(schema).map_err(|error| error.to_string())?;
+        let name = parsed.root.name().map(|name| name.fullname(None));
+        name.ok_or_else(|| {
+            "it has no name, which this `subject.name.strategy` needs: only records, enums and \
+             fixed have one"
+                .to_owned()
+        })
+    }
+
+    fn compile(
+        schema: &Schema,
+        fields: &[Field],
+        part: Part,
+        _name: Option<&str>,
+        _validate: bool,
+    ) -> Result<WritePlan, String> {
+        let parsed = Parsed::parse_reader(schema).map_err(|error| error.to_string())?;
+        compile::compile(&parsed, fields, part)
+    }
+
+    fn single_object(schema: &Schema) -> Result<Vec<u8>, String> {
+        if !schema.references.is_empty() {
+            return Err(
+                "`framing: single-object` needs a schema without references: its fingerprint is \
+                 that of the whole"
+                    .to_owned(),
+            );
+        }
+        let parsed = Parsed::parse(schema).map_err(|error| error.to_string())?;
+        let fingerprint = parsed.root.fingerprint::<Rabin>().bytes;
+        Ok([&[0xc3, 0x01], &fingerprint[..]].concat())
+    }
+
+    fn write(plan: &WritePlan, rows: &RowBatch, payloads: &mut PayloadBuilder) {
+        put::rows(plan, rows, payloads);
+    }
+}
