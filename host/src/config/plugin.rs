@@ -195,7 +195,12 @@ fn read_key_deserializer(
 }
 
 /// One plug-in, or `None` after an error.
-fn read(reader: &mut Reader<'_>, at: At, options: At, role: PluginRole) -> Option<PluginConfig> {
+pub(super) fn read(
+    reader: &mut Reader<'_>,
+    at: At,
+    options: At,
+    role: PluginRole,
+) -> Option<PluginConfig> {
     let plugin = reader.text(at).and_then(|given| {
         parse_ref(&given, role, &reader.outside)
             .map_err(|problem| reader.report(at, given.span, problem))
