@@ -78,7 +78,7 @@ fn what_is_written_as_avro_others_read(broker: &dyn Broker) {
     // By a schema made from the columns, which is registered.
     let sink =
         "sink.kafka: { topic: avro-out, key.field: id, key.serializer: avro, serializer: avro }\n";
-    run(broker, &registry, "avro-in", sink).with_code(0);
+    let _ = run(broker, &registry, "avro-in", sink).with_code(0);
     assert_eq!(registry.versions("avro-out-value").len(), 1);
     let key = registry.versions("avro-out-key");
     assert_eq!(registry.schema(key[0]).as_deref(), Some("\"long\""));
@@ -92,7 +92,7 @@ fn what_is_written_as_avro_others_read(broker: &dyn Broker) {
   topic: avro-header
   serializer: { plugin: avro, options: { use.latest.version: true, framing: header } }
 ";
-    run(broker, &registry, "avro-in", sink).with_code(0);
+    let _ = run(broker, &registry, "avro-in", sink).with_code(0);
     assert_eq!(registry.versions("avro-header-value"), [id]);
     let messages = Reader::new(broker.brokers(), "avro-header").to_end();
     assert_eq!(messages[7].headers.len(), 1);
@@ -126,7 +126,7 @@ fn through(serializer: &str, framing: &str) -> (Mock, Registry, Vec<Value>) {
     let sink = format!(
         "sink.kafka: {{ topic: out, serializer: {{ plugin: {serializer}, options: {{ framing: {framing} }} }} }}\n"
     );
-    run(&mock, &registry, "in", &sink).with_code(0);
+    let _ = run(&mock, &registry, "in", &sink).with_code(0);
     let reader = serializer.trim_end_matches("-schema");
     let yaml = pipeline(&mock, &registry, "out", "");
     let yaml = yaml.replace("deserializer: avro", &format!("deserializer: {reader}"));
@@ -219,9 +219,9 @@ fn nothing_is_registered_without_leave() {
 
     // What is registered already may be used: by others with such leave.
     let with_leave = pipeline(&mock, &registry, "in", sink);
-    project.run(&with_leave).finish().with_code(0);
+    let _ = project.run(&with_leave).finish().with_code(0);
     let again = yaml.replace("source:\n", "name: again\nsource:\n");
-    Project::new().run(&again).finish().with_code(0);
+    let _ = Project::new().run(&again).finish().with_code(0);
     assert_eq!(registry.versions("out-value").len(), 1);
     assert_eq!(Reader::new(mock.brokers(), "out").to_end().len(), 20);
 }
@@ -279,7 +279,7 @@ fn each_topic_has_its_own_subject() {
     mock.create_topic("PAID", 1);
     let sink = "sink.kafka: { topic.field: status, key.fields: [id, customer], \
                 key.serializer: avro, serializer: avro }\n";
-    run(&mock, &registry, "in", sink).with_code(0);
+    let _ = run(&mock, &registry, "in", sink).with_code(0);
     for (topic, first) in [("NEW", 0), ("PAID", 1)] {
         let [value, key] = ["value", "key"].map(|part| {
             let versions = registry.versions(&format!("{topic}-{part}"));
@@ -318,7 +318,7 @@ fn a_registry_that_is_down_is_waited_for() {
     let running = project.run(&yaml).start();
     running.wait_for_stderr("trying again in");
     registry.set_fault(Fault::None);
-    running.finish().with_code(0);
+    let _ = running.finish().with_code(0);
     assert_eq!(Reader::new(mock.brokers(), "out").to_end().len(), 1);
 }
 
