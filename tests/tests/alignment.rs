@@ -261,6 +261,9 @@ fn pipelines_of_one_process_wait_for_each_other(broker: &dyn Broker) {
             plugins: Plugins {
                 interceptors: vec![],
                 deserializer: (avro.clone(), json!({})),
+                key_deserializer: None,
+                serializer: None,
+                key_serializer: None,
                 limits: Limits::default(),
             },
             schemas: Arc::new(Orders),
