@@ -51,7 +51,7 @@ fn config(cluster: &Cluster, case: &Case) -> Result<KafkaSinkConfig, BenchError>
     );
     let config = PipelineConfig::parse(&text, "bench.yaml".as_ref(), &|_| None);
     match config.map_err(BenchError::new)?.sink {
-        SinkConfig::Kafka(sink) => Ok(sink),
+        SinkConfig::Kafka(sink) => Ok(*sink),
         SinkConfig::Stdout | SinkConfig::File(_) => unreachable!("the text says kafka"),
     }
 }

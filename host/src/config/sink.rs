@@ -22,7 +22,7 @@ pub enum SinkConfig {
     /// Files in a directory.
     File(FileSinkConfig),
     /// A topic.
-    Kafka(KafkaSinkConfig),
+    Kafka(Box<KafkaSinkConfig>),
 }
 
 /// Where files go, and when one is finished: at the first of the three limits.
@@ -253,7 +253,7 @@ pub(super) fn read(reader: &mut Reader<'_>, source: &SourceConfig) -> SinkConfig
     let chosen = chosen(reader);
     match chosen {
         "sink.file" => SinkConfig::File(file(reader)),
-        "sink.kafka" => SinkConfig::Kafka(kafka(reader, source)),
+        "sink.kafka" => SinkConfig::Kafka(Box::new(kafka(reader, source))),
         _ => SinkConfig::Stdout,
     }
 }

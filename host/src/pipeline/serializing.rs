@@ -70,7 +70,7 @@ impl Serializing {
         Ok((value.is_some() || key.is_some()).then(|| Self {
             value,
             key,
-            config: config.clone(),
+            config: KafkaSinkConfig::clone(config),
             topics: HashMap::new(),
         }))
     }

@@ -98,11 +98,14 @@ pub(super) trait Kind {
         instance: &mut Instance<Self::Guest>,
         batch: &Self::Input,
         timeout: Duration,
-    ) -> Result<Result<Answer<Self::Output, ErrorOf<Self>>, BatchError>, CallError>;
+    ) -> Result<Answered<Self>, CallError>;
 }
 
 /// What is wrong with one of the messages or rows that a kind is called with.
 pub(super) type ErrorOf<K> = <<K as Kind>::Input as Work>::Error;
+
+/// What a call of a kind comes to, where the plug-in did not break.
+pub(super) type Answered<K> = Result<Answer<<K as Kind>::Output, ErrorOf<K>>, BatchError>;
 
 /// A checked answer for one batch, or for a part of one.
 pub(super) struct Answer<T, E = MessageError> {

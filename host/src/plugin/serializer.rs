@@ -150,7 +150,7 @@ impl Targets {
             fields,
         });
         self.count += 1;
-        if self.count % TARGETS_MAX == 0 {
+        if self.count.is_multiple_of(TARGETS_MAX) {
             self.by_topic.clear();
         }
         let targets = self.by_topic.entry(Arc::clone(topic)).or_default();

@@ -39,7 +39,7 @@ fn config(cluster: &Cluster, keys: &[(&str, &str)]) -> KafkaSinkConfig {
     }
     let config = PipelineConfig::parse(&text, "sink.yaml".as_ref(), &|_| None).unwrap();
     match config.sink {
-        SinkConfig::Kafka(config) => config,
+        SinkConfig::Kafka(config) => *config,
         other => panic!("{other:?}"),
     }
 }
