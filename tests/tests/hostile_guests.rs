@@ -391,8 +391,8 @@ fn what_a_plug_in_says_of_itself_cannot_colour_the_terminal() {
 #[test]
 fn files_that_are_no_plug_ins_are_refused_with_what_is_missing() {
     let wat = |text: &str| wat::parse_str(text).expect("the text is WebAssembly");
-    let exports = "`weir:connector/deserializer@0.1.0` or `weir:connector/consumer-interceptor@0.1.0` or \
-                   `weir:connector/producer-interceptor@0.1.0`";
+    let exports = "`weir:connector/deserializer@0.1.0` or `weir:connector/serializer@0.1.0` or \
+                   `weir:connector/consumer-interceptor@0.1.0` or `weir:connector/producer-interceptor@0.1.0`";
     let truncated = &misbehaving()[..misbehaving().len() / 2];
     let cases: [(Vec<u8>, String); 9] = [
         (
