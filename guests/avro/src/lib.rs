@@ -1,5 +1,5 @@
 //! weir's Avro deserializer: Confluent wire format in, Arrow columns out; and its serializer, in
-//! [`write`].
+//! [`mod@write`].
 //!
 //! ```text
 //! messages ─► framing ─► group for each schema id ─► block ─► column ─► Arrow arrays

@@ -1,5 +1,5 @@
 //! weir's JSON deserializer: JSON in, plain or with a JSON Schema, Arrow columns out; and its
-//! serializer for JSON with a JSON Schema, in [`write`].
+//! serializer for JSON with a JSON Schema, in [`mod@write`].
 //!
 //! ```text
 //! messages ─► framing ─► group for each schema ─► input ─► read ─► column ─► Arrow arrays
