@@ -15,7 +15,7 @@
 //! With `partition.by`, files are in a directory for each hour or day of event time. Once the
 //! watermark has passed it, all of its files are completed, and it gets a file `_SUCCESS`; rows
 //! that come later go to files of their own, whose names end in `-late`. `_manifest.json` says what
-//! is in each file: see [`manifest`]. Directories that an earlier run has left unfinished are
+//! is in each file: see `manifest.rs`. Directories that an earlier run has left unfinished are
 //! finished by the next one.
 //!
 //! A run that crashed leaves its in-progress files behind;
