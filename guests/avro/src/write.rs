@@ -14,29 +14,42 @@ mod bind;
 mod compile;
 mod derive;
 mod json;
-mod plugin;
 mod put;
 
 pub use compile::WritePlan;
-pub use plugin::AvroSerializer;
 
 use apache_avro::rabin::Rabin;
 use weir_guest::confluent::{PayloadBuilder, WriteFormat};
 use weir_guest::rows::Field;
 use weir_guest::schemas::{Schema, SchemaType};
-use weir_guest::{Part, RowBatch};
+use weir_guest::{Description, Part, RowBatch};
 
 use crate::schema::Parsed;
+
+const OPTIONS_SCHEMA: &str = include_str!("write/options.schema.json");
 
 /// Avro as a format that rows are written in.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct AvroWriter;
+
+#[cfg(feature = "serializer")]
+weir_guest::export_serializer!(weir_guest::confluent::Writer<AvroWriter>);
 
 impl WriteFormat for AvroWriter {
     const TYPE: SchemaType = SchemaType::Avro;
     const SINGLE_OBJECT: bool = true;
 
     type Plan = WritePlan;
+
+    fn describe() -> Description {
+        Description {
+            name: "avro".to_owned(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            summary: "Rows as Avro: in the Confluent wire formats, as single objects, or bare"
+                .to_owned(),
+            options_schema: OPTIONS_SCHEMA.to_owned(),
+        }
+    }
 
     fn derive(fields: &[Field], name: &str, part: Part) -> Result<String, String> {
         derive::schema(fields, name, part).map(|schema| schema.to_string())

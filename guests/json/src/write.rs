@@ -11,29 +11,41 @@
 
 mod compile;
 mod derive;
-mod plugin;
 mod put;
 
 pub use compile::WritePlan;
-pub use plugin::JsonSerializer;
 
 use weir_guest::confluent::{PayloadBuilder, WriteFormat};
 use weir_guest::rows::Field;
 use weir_guest::schemas::{Schema, SchemaType};
-use weir_guest::{Part, RowBatch};
+use weir_guest::{Description, Part, RowBatch};
 
 use crate::schema::{self, Documents};
 use crate::validate::Validator;
 
+const OPTIONS_SCHEMA: &str = include_str!("write/options.schema.json");
+
 /// JSON Schema as a format that rows are written in.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct JsonWriter;
+
+#[cfg(feature = "serializer")]
+weir_guest::export_serializer!(weir_guest::confluent::Writer<JsonWriter>);
 
 impl WriteFormat for JsonWriter {
     const TYPE: SchemaType = SchemaType::Json;
     const VALIDATES: bool = true;
 
     type Plan = WritePlan;
+
+    fn describe() -> Description {
+        Description {
+            name: "json-schema".to_owned(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            summary: "Rows as JSON with a JSON Schema, in the Confluent wire formats".to_owned(),
+            options_schema: OPTIONS_SCHEMA.to_owned(),
+        }
+    }
 
     fn derive(fields: &[Field], name: &str, part: Part) -> Result<String, String> {
         derive::schema(fields, name, part).map(|schema| schema.to_string())

@@ -10,28 +10,40 @@
 
 mod compile;
 mod derive;
-mod plugin;
 mod put;
 
 pub use compile::WritePlan;
-pub use plugin::ProtobufSerializer;
 
 use prost_reflect::MessageDescriptor;
 use weir_guest::confluent::{PayloadBuilder, WriteFormat};
 use weir_guest::rows::Field;
 use weir_guest::schemas::{Schema, SchemaType};
-use weir_guest::{Part, RowBatch};
+use weir_guest::{Description, Part, RowBatch};
 
 use crate::schema::{File, SchemaError};
+
+const OPTIONS_SCHEMA: &str = include_str!("write/options.schema.json");
 
 /// Protobuf as a format that rows are written in.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct ProtobufWriter;
 
+#[cfg(feature = "serializer")]
+weir_guest::export_serializer!(weir_guest::confluent::Writer<ProtobufWriter>);
+
 impl WriteFormat for ProtobufWriter {
     const TYPE: SchemaType = SchemaType::Protobuf;
 
     type Plan = WritePlan;
+
+    fn describe() -> Description {
+        Description {
+            name: "protobuf".to_owned(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            summary: "Rows as Protobuf, in the Confluent wire formats or bare".to_owned(),
+            options_schema: OPTIONS_SCHEMA.to_owned(),
+        }
+    }
 
     fn derive(fields: &[Field], name: &str, part: Part) -> Result<String, String> {
         derive::schema(fields, name, part)

@@ -7,10 +7,10 @@ use super::write_options::{SubjectNameStrategy, WriteFraming, WriteOptions, Writ
 use super::{HostSchemas, prefix_of};
 use crate::rows::Field;
 use crate::schemas::{self, NewSchema, Schema, SchemaError, SchemaType};
-use crate::{BatchError, Encoded, Part, RowBatch, Target};
+use crate::{BatchError, Description, Encoded, Part, RowBatch, Serializer, Target};
 
 /// How rows are written in one language of schemas.
-pub trait WriteFormat {
+pub trait WriteFormat: 'static {
     /// The language.
     const TYPE: SchemaType;
 
@@ -21,7 +21,10 @@ pub trait WriteFormat {
     const SINGLE_OBJECT: bool = false;
 
     /// How rows of one schema are written.
-    type Plan;
+    type Plan: 'static;
+
+    /// The plug-in that writes it: see [`Serializer::describe`].
+    fn describe() -> Description;
 
     /// The text of a schema for these columns, in pre-order; `name` is the full name of the
     /// record, and `part` is what the payload will be.
@@ -136,6 +139,25 @@ struct Known {
     guid: Option<schemas::Guid>,
     /// Where it is from, for people.
     origin: String,
+}
+
+/// The plug-in, whose schemas the host has.
+impl<F: WriteFormat> Serializer for Writer<F> {
+    fn describe() -> Description {
+        F::describe()
+    }
+
+    fn open(part: Part, options: &str) -> Result<Self, String> {
+        Writer::open(part, WriteOptions::parse(options)?)
+    }
+
+    fn prepare(&mut self, number: u32, target: Target) -> Result<(), BatchError> {
+        Writer::prepare(self, number, &target, &HostSchemas)
+    }
+
+    fn encode(&mut self, rows: &RowBatch) -> Result<Encoded, BatchError> {
+        Writer::encode(self, rows)
+    }
 }
 
 impl<F: WriteFormat> Writer<F> {
