@@ -21,12 +21,12 @@
 
 use prost_reflect::{
     Cardinality, EnumDescriptor, ExtensionDescriptor, FieldDescriptor, Kind, MessageDescriptor,
-    Syntax,
 };
 use thiserror::Error;
 use weir_guest::columns::{Layout, LayoutError, Storage};
 
 use crate::{
+    editions::{has_presence, is_closed},
     plan::{Entry, Enum, Finish, NONE, Op, Plan, Scope, Slot, Table, Time, TimeUnit},
     run::wire_type,
     slots::kind_of,
@@ -78,7 +78,7 @@ struct Declared {
     is_list: bool,
     is_group: bool,
     nullable: bool,
-    /// Whether its file has closed enums.
+    /// Whether numbers that its enum does not have are unknown fields.
     closed: bool,
     oneof: Option<String>,
 }
@@ -93,7 +93,7 @@ impl Declared {
             kind: field.kind(),
             is_list: field.cardinality() == Cardinality::Repeated,
             is_group: field.is_group(),
-            nullable: field.supports_presence() && field.cardinality() != Cardinality::Repeated,
+            nullable: has_presence(field) && field.cardinality() != Cardinality::Repeated,
             closed: closed(&field.kind()),
             oneof: oneof.map(|oneof| oneof.full_name().to_owned()),
         }
@@ -113,9 +113,8 @@ impl Declared {
     }
 }
 
-/// Enums are closed where they are defined in proto2.
 fn closed(kind: &Kind) -> bool {
-    matches!(kind, Kind::Enum(values) if values.parent_file().syntax() == Syntax::Proto2)
+    matches!(kind, Kind::Enum(values) if is_closed(values))
 }
 
 impl Compiler {

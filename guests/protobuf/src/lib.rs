@@ -38,6 +38,7 @@
 mod block;
 mod compile;
 mod decoder;
+mod editions;
 mod finish;
 #[cfg(feature = "fixtures")]
 pub mod fixtures;

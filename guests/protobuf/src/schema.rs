@@ -8,6 +8,8 @@ use prost_types::FileDescriptorProto;
 use thiserror::Error;
 use weir_guest::schemas;
 
+use crate::editions;
+
 /// What the file itself is called: a registry does not say.
 const FILE_NAME: &str = "schema.proto";
 
@@ -29,11 +31,6 @@ pub enum SchemaError {
     /// The text does not parse.
     #[error("{0}")]
     Parse(String),
-    /// A file uses an edition.
-    #[error(
-        "{0} uses an edition of Protobuf; weir reads proto2 and proto3, and has no reader for editions yet"
-    )]
-    Edition(String),
     /// A file that it imports is not among its references.
     #[error(
         "{file} imports {import}, which is not among the schema's references: register it under a subject and refer to it"
@@ -162,67 +159,61 @@ impl File {
 
 /// Adds a file to those that there are, and returns its name.
 fn add(pool: &mut DescriptorPool, name: &str, text: &str) -> Result<String, SchemaError> {
-    let descriptor = match serialized(name, text) {
-        Some(descriptor) => descriptor,
+    let encoded = match serialized(name, text) {
+        Some(encoded) => encoded,
         None => parse(name, text)?,
     };
-    let name = descriptor.name().to_owned();
-    if descriptor.syntax() == "editions" {
-        return Err(SchemaError::Edition(name));
-    }
+    let descriptor = FileDescriptorProto::decode(encoded.as_slice());
+    let descriptor = descriptor.map_err(|error| SchemaError::Types(error.to_string()))?;
     for import in &descriptor.dependency {
         if pool.get_file_by_name(import).is_some() {
             continue;
         }
         let known = CONFLUENT.iter().find(|(known, _)| known == import);
-        let Some((known, text)) = known else {
-            let (file, import) = (name, import.clone());
-            return Err(SchemaError::Import { file, import });
+        let text = match known {
+            Some((_, text)) => *text,
+            None if editions::is_for_generators(import) => "syntax = \"proto2\";",
+            None => {
+                let (file, import) = (name.to_owned(), import.clone());
+                return Err(SchemaError::Import { file, import });
+            }
         };
-        add(pool, known, text)?;
+        add(pool, import, text)?;
     }
-    let added = pool.add_file_descriptor_proto(descriptor);
+    let encoded = match editions::edition(&encoded) {
+        Some(edition) => editions::lower(pool, &encoded, edition)?,
+        None => encoded,
+    };
+    let added = pool.decode_file_descriptor_proto(encoded.as_slice());
     added.map_err(|error| SchemaError::Types(format!("{error:?}")))?;
-    Ok(name)
+    Ok(name.to_owned())
 }
 
-fn parse(name: &str, text: &str) -> Result<FileDescriptorProto, SchemaError> {
-    protox_parse::parse(name, text).map_err(|error| match is_edition(text) {
-        true => SchemaError::Edition(name.to_owned()),
-        false => {
-            // Which says where, except at the end of the file.
-            let why = format!("{error:?}");
-            SchemaError::Parse(match why.starts_with(name) {
-                true => why,
-                false => format!("{name}: {why}"),
-            })
-        }
-    })
+/// The text as an encoded `FileDescriptorProto`.
+fn parse(name: &str, text: &str) -> Result<Vec<u8>, SchemaError> {
+    let edition = editions::front(text).transpose();
+    let edition = edition.map_err(|why| SchemaError::Parse(format!("{name}: {why}")))?;
+    let text = edition.as_ref().map_or(text, |front| &front.text);
+    let parsed = protox_parse::parse(name, text).map_err(|error| {
+        // Which says where, except at the end of the file.
+        let why = format!("{error:?}");
+        SchemaError::Parse(match why.starts_with(name) {
+            true => why,
+            false => format!("{name}: {why}"),
+        })
+    })?;
+    let mut encoded = parsed.encode_to_vec();
+    if let Some(front) = edition {
+        editions::mark(&mut encoded, front.edition);
+    }
+    Ok(encoded)
 }
 
 /// A registry may answer with an encoded `FileDescriptorProto`, in Base64.
-fn serialized(name: &str, text: &str) -> Option<FileDescriptorProto> {
-    let bytes = STANDARD.decode(text.trim()).ok()?;
-    let mut descriptor = FileDescriptorProto::decode(bytes.as_slice()).ok()?;
-    descriptor.name = Some(name.to_owned());
-    Some(descriptor)
-}
-
-/// Whether the first statement of a file names an edition.
-fn is_edition(text: &str) -> bool {
-    let mut rest = text.trim_start_matches('\u{feff}');
-    loop {
-        rest = rest.trim_start();
-        let skipped = if rest.starts_with("//") {
-            rest.split_once('\n')
-        } else if rest.starts_with("/*") {
-            rest.split_once("*/")
-        } else {
-            return rest.starts_with("edition");
-        };
-        match skipped {
-            Some((_, after)) => rest = after,
-            None => return false,
-        }
-    }
+fn serialized(name: &str, text: &str) -> Option<Vec<u8>> {
+    let mut bytes = STANDARD.decode(text.trim()).ok()?;
+    FileDescriptorProto::decode(bytes.as_slice()).ok()?;
+    // What it is called here; of several values the last one counts.
+    prost::encoding::string::encode(1, &name.to_owned(), &mut bytes);
+    Some(bytes)
 }

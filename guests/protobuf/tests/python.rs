@@ -3,10 +3,6 @@
 
 mod support;
 
-use std::io::Write as _;
-use std::path::Path;
-use std::process::{Command, Stdio};
-
 use base64::Engine as _;
 use prost::Message as _;
 use prost_reflect::MessageDescriptor;
@@ -14,7 +10,9 @@ use serde_json::{Value as Json, json};
 use support::{
     Registry, decode, errors, file, framed,
     generate::{Maker, Random, message},
-    oracle, rows,
+    oracle,
+    python::{answers, hex, unhex},
+    rows,
 };
 use weir_protobuf::Decoder;
 
@@ -53,58 +51,11 @@ fn case(seed: u64, damaged: bool) -> Case {
 fn task(case: &Case) -> Json {
     let file = case.descriptor.parent_file();
     let file = file.file_descriptor_proto().encode_to_vec();
-    let hex = |message: &Vec<u8>| -> String {
-        message.iter().map(|byte| format!("{byte:02x}")).collect()
-    };
     json!({
         "files": [base64::engine::general_purpose::STANDARD.encode(file)],
         "message": case.descriptor.full_name(),
         "messages": case.messages.iter().map(hex).collect::<Vec<_>>(),
     })
-}
-
-/// The answers of the peer; `None`, after a line that says so, where it cannot be had.
-fn answers(tasks: &[Json]) -> Option<Vec<Json>> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-    let found = Command::new(root.join("scripts/python-peer"))
-        .output()
-        .unwrap();
-    if !found.status.success() {
-        let reason = String::from_utf8_lossy(&found.stderr);
-        let reason = reason.trim().lines().last().unwrap_or_default().to_owned();
-        let required = std::env::var("WEIR_REQUIRE_PYTHON").is_ok_and(|required| required == "1");
-        assert!(!required, "{reason}, and WEIR_REQUIRE_PYTHON=1 requires it");
-        let thread = std::thread::current();
-        let test = thread.name().unwrap_or("a test");
-        // Not `eprintln!`: the test harness would swallow the line of a test that passes.
-        let _ = writeln!(
-            std::io::stderr(),
-            "skipped: {test} because Google's Python protobuf is not available: {reason}"
-        );
-        return None;
-    }
-    let interpreter = String::from_utf8(found.stdout).unwrap();
-    let mut python = Command::new(interpreter.trim())
-        .arg(root.join("tests/python/read_protobuf.py"))
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut input = python.stdin.take().unwrap();
-    let lines: String = tasks.iter().map(|task| format!("{task}\n")).collect();
-    let writing = std::thread::spawn(move || input.write_all(lines.as_bytes()));
-    let output = python.wait_with_output().unwrap();
-    writing.join().unwrap().unwrap();
-    assert!(output.status.success());
-    let answers = serde_json::Deserializer::from_slice(&output.stdout).into_iter();
-    let answers: Vec<Json> = answers.map(Result::unwrap).collect();
-    assert_eq!(answers.len(), tasks.len());
-    Some(answers)
-}
-
-fn unhex(text: &str) -> Vec<u8> {
-    let digits = |at: usize| u8::from_str_radix(&text[at..at + 2], 16).unwrap();
-    (0..text.len()).step_by(2).map(digits).collect()
 }
 
 /// Each message as a row, or the reason why it is none.
@@ -125,7 +76,7 @@ fn outcomes(text: &str, messages: &[Vec<u8>]) -> Vec<Result<Json, String>> {
 /// What both read, what both refuse, and what is not the same.
 fn compare(cases: &[Case]) -> Option<(usize, usize, Vec<String>)> {
     let tasks: Vec<Json> = cases.iter().map(task).collect();
-    let answers = answers(&tasks)?;
+    let answers = answers("read_protobuf.py", &tasks)?;
     let (mut equal, mut refused, mut wrong) = (0, 0, Vec::new());
     for (case, answer) in cases.iter().zip(&answers) {
         let ours = outcomes(&case.text, &case.messages);

@@ -6,41 +6,14 @@ mod support;
 
 use serde_json::json;
 use support::{
-    Registry, decode, fields, file, framed,
+    OneSchema, Registry, decode, fields, file, framed,
     generate::{Maker, Random, message},
-    oracle, rows_of, schema,
+    oracle, rows_of,
 };
-use weir_guest::confluent::{SchemaRegistry, WriteFormat, WriteOptions, Writer};
+use weir_guest::confluent::{WriteFormat, WriteOptions, Writer};
 use weir_guest::rows::{Field, Origin, RowGroup};
-use weir_guest::schemas::{self, NewSchema, Registered, Registration, SchemaError};
 use weir_guest::{BatchError, Encoded, Part, RowBatch, Target};
 use weir_protobuf::{Decoder, write::ProtobufWriter};
-
-/// One schema by any subject.
-struct OneSchema(String);
-
-impl SchemaRegistry for OneSchema {
-    fn by_id(&self, _: u32) -> Result<schemas::Schema, SchemaError> {
-        Ok(schema(&self.0, &[]))
-    }
-
-    fn latest(&self, _: &str) -> Result<Registered, SchemaError> {
-        Ok(Registered {
-            id: Some(7),
-            guid: Some(schemas::Guid { high: 0, low: 9 }),
-            version: Some(1),
-            schema: schema(&self.0, &[]),
-        })
-    }
-
-    fn look_up(&self, _: &str, _: &NewSchema) -> Result<Registered, SchemaError> {
-        Err(SchemaError::NotFound("none".to_owned()))
-    }
-
-    fn register(&self, _: &str, _: &NewSchema) -> Result<Registration, SchemaError> {
-        Ok(Registration { id: 8, guid: None })
-    }
-}
 
 fn write(options: &str, text: &str, fields: &[Field], rows: RowBatch) -> Result<Encoded, String> {
     let options = WriteOptions::parse(options)?;

@@ -10,6 +10,7 @@ use weir_guest::arrays::{children, decimal, extension, path, roots, unit_ns, wid
 use weir_guest::rows::Field;
 
 use crate::compile::{is_json, is_wrapper, time_of};
+use crate::editions;
 use crate::plan::Time;
 
 /// How rows of one schema are written.
@@ -156,7 +157,7 @@ impl Declared {
 
     fn has_presence(&self) -> bool {
         match self {
-            Self::Field(field) => field.supports_presence(),
+            Self::Field(field) => editions::has_presence(field),
             Self::Extension(_) => true,
         }
     }

@@ -12,6 +12,8 @@ use weir_guest::arrays::{
 use weir_guest::confluent::PayloadBuilder;
 use weir_guest::rows::{Array, Field};
 
+use crate::editions::drop_defaults;
+
 use super::compile::{Bounds, Enum, Form, Message, Text, Value, WritePlan};
 
 /// Wire types.
@@ -385,8 +387,9 @@ impl Values<'_> {
             Self::Json(values, message, is_group) => {
                 let json = |why: String| stop(Fault::Json(why));
                 let mut text = serde_json::Deserializer::from_slice(values.get(row));
-                let message = DynamicMessage::deserialize((*message).clone(), &mut text)
+                let mut message = DynamicMessage::deserialize((*message).clone(), &mut text)
                     .map_err(|error| json(error.to_string()))?;
+                drop_defaults(&mut message);
                 text.end().map_err(|error| json(error.to_string()))?;
                 let encoded = message.encode_to_vec();
                 if *is_group {

@@ -78,19 +78,35 @@ const KNOWN: [&str; 10] = [
     "Empty",
 ];
 
+/// What files are written in.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Language {
+    Proto2,
+    Proto3,
+    /// Whether fields of the file have no presence unless they say so.
+    Edition {
+        implicit: bool,
+    },
+}
+
 /// Files of one top-level message.
 pub(crate) struct Maker {
-    proto3: bool,
+    language: Language,
     names: usize,
 }
 
 impl Maker {
     pub(crate) fn file(random: &mut Random) -> String {
+        let proto3 = random.below(3) > 0;
         let mut maker = Self {
-            proto3: random.below(3) > 0,
+            language: if proto3 {
+                Language::Proto3
+            } else {
+                Language::Proto2
+            },
             names: 0,
         };
-        let syntax = if maker.proto3 { "proto3" } else { "proto2" };
+        let syntax = if proto3 { "proto3" } else { "proto2" };
         let message = maker.message(random, 3, &mut Vec::new());
         let imports = ["timestamp", "duration", "wrappers", "struct", "empty"]
             .map(|name| format!("import \"google/protobuf/{name}.proto\";\n"))
@@ -100,6 +116,37 @@ impl Maker {
             false => "",
         };
         format!("syntax = \"{syntax}\";\npackage p.q;\n{imports}{message}{extension}")
+    }
+
+    /// A file of an edition, with any features. It imports nothing.
+    pub(crate) fn edition(random: &mut Random) -> String {
+        let implicit = random.below(3) == 0;
+        let mut maker = Self {
+            language: Language::Edition { implicit },
+            names: 0,
+        };
+        let message = maker.message(random, 3, &mut Vec::new());
+        let mut options = String::new();
+        let mut option = |feature: &str, times: usize| {
+            if times == 0 {
+                options += &format!("option features.{feature};\n");
+            }
+        };
+        option("field_presence = IMPLICIT", usize::from(!implicit));
+        option("repeated_field_encoding = EXPANDED", random.below(3));
+        option("message_encoding = DELIMITED", random.below(3));
+        option("utf8_validation = NONE", random.below(5));
+        option("json_format = LEGACY_BEST_EFFORT", random.below(5));
+        let (year, export) = match random.below(2) {
+            0 => ("2023", ""),
+            _ => ("2024", "export "),
+        };
+        let extension = "extend M1 { int32 more = 905; }\n";
+        format!("edition = \"{year}\";\npackage p.e;\n{options}{export}{message}{extension}",)
+    }
+
+    fn is_edition(&self) -> bool {
+        matches!(self.language, Language::Edition { .. })
     }
 
     fn name(&mut self, prefix: &str) -> String {
@@ -144,8 +191,11 @@ impl Maker {
                 .collect();
             body += &format!("oneof {} {{\n{members}}}\n", self.name("one"));
         }
-        if !self.proto3 {
+        if self.language != Language::Proto3 {
             body += "extensions 900 to 950;\n";
+        }
+        if self.is_edition() && random.below(4) == 0 {
+            body += &format!("reserved gone, {};\n", self.name("lost"));
         }
         body
     }
@@ -163,12 +213,12 @@ impl Maker {
             let (define, kind) = self.kind(random, depth, open);
             return format!("{define}map<{key}, {kind}> {name} = {number};\n");
         }
-        let label = match (random.below(5), self.proto3) {
+        let label = match (random.below(5), self.language) {
             (0 | 1, _) => "repeated ",
-            (2, true) | (_, false) => "optional ",
+            (2, Language::Proto3) | (_, Language::Proto2) => "optional ",
             _ => "",
         };
-        if !self.proto3 && depth > 0 && random.below(8) == 0 {
+        if self.language == Language::Proto2 && depth > 0 && random.below(8) == 0 {
             let group = self.name("G");
             open.push(group.clone());
             let body = self.body(random, depth - 1, open);
@@ -176,6 +226,11 @@ impl Maker {
             return format!("{label}group {group} = {number} {{\n{body}}}\n");
         }
         let (define, kind) = self.kind(random, depth, open);
+        if self.is_edition() {
+            let is_message = kind.starts_with('M');
+            let feature = self.feature(random, label == "repeated ", is_message, &define, &kind);
+            return format!("{define}{label}{kind} {name} = {number}{feature};\n");
+        }
         let packs = label == "repeated " && SCALARS[..13].contains(&kind.as_str());
         let packed = match random.below(3) {
             0 if packs => " [packed = true]",
@@ -183,6 +238,34 @@ impl Maker {
             _ => "",
         };
         format!("{define}{label}{kind} {name} = {number}{packed};\n")
+    }
+
+    /// What a field says of itself, and what it has to say.
+    fn feature(
+        &self,
+        random: &mut Random,
+        is_repeated: bool,
+        is_message: bool,
+        define: &str,
+        kind: &str,
+    ) -> &'static str {
+        let implicit = self.language == Language::Edition { implicit: true };
+        let closed = define.contains("CLOSED");
+        match random.below(4) {
+            // Fields without presence have an open enum.
+            _ if implicit && closed && !is_repeated => " [features.field_presence = EXPLICIT]",
+            0 if is_message => " [features.message_encoding = DELIMITED]",
+            1 if is_message => " [features.message_encoding = LENGTH_PREFIXED]",
+            0 | 1 if is_message || kind == "string" || kind == "bytes" => "",
+            0 if is_repeated => " [features.repeated_field_encoding = EXPANDED]",
+            1 if is_repeated => " [features = { repeated_field_encoding: PACKED }]",
+            0 if !closed => " [features.field_presence = IMPLICIT]",
+            1 => " [features.field_presence = EXPLICIT]",
+            2 if !is_repeated && random.below(4) == 0 => {
+                " [deprecated = true, features.field_presence = LEGACY_REQUIRED]"
+            }
+            _ => "",
+        }
     }
 
     /// A definition that comes before, and the name of a type.
@@ -205,12 +288,16 @@ impl Maker {
             }
             2 => {
                 let name = self.name("E");
+                let closed = match random.below(2) {
+                    0 if self.is_edition() => "option features.enum_type = CLOSED; ",
+                    _ => "",
+                };
                 let define = format!(
-                    "enum {name} {{ option allow_alias = true; {name}_A = 0; {name}_B = 1; {name}_B2 = 1; {name}_C = -5; {name}_D = 70000; }}\n"
+                    "enum {name} {{ {closed}option allow_alias = true; {name}_A = 0; {name}_B = 1; {name}_B2 = 1; {name}_C = -5; {name}_D = 70000; }}\n"
                 );
                 (define, name)
             }
-            3 => (
+            3 if !self.is_edition() => (
                 String::new(),
                 format!("google.protobuf.{}", KNOWN[random.below(KNOWN.len())]),
             ),
@@ -347,13 +434,16 @@ fn bare(kind: &Kind, random: &mut Random, mut wire: Wire) -> Wire {
             wire.0.extend(value.to_le_bytes());
         }
         Kind::Enum(values) => {
-            let proto3 = values.parent_file().syntax() == prost_reflect::Syntax::Proto3;
+            // prost-reflect does not tell closed enums from others, as all others do.
+            let file = values.parent_file();
+            let any =
+                file.syntax() == prost_reflect::Syntax::Proto3 || file.package_name() == "p.e";
             let number: i64 = match random.below(6) {
                 0 => 0,
                 1 | 2 => 1,
                 3 => -5,
-                4 if proto3 => 17,
-                5 if proto3 => -9,
+                4 if any => 17,
+                5 if any => -9,
                 _ => 70_000,
             };
             // Of google.protobuf.NullValue there is only 0.

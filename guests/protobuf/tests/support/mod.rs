@@ -5,6 +5,7 @@
 
 pub(crate) mod generate;
 pub(crate) mod oracle;
+pub(crate) mod python;
 /// The columns of any guest are rendered in the same way.
 #[path = "../../../avro/tests/support/render.rs"]
 pub(crate) mod render;
@@ -13,9 +14,9 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 
 use serde_json::Value as Json;
-use weir_guest::confluent::{SchemaKey, SchemaLookup};
+use weir_guest::confluent::{SchemaKey, SchemaLookup, SchemaRegistry};
 use weir_guest::rows::{Field, Origin, RowGroup};
-use weir_guest::schemas::{self, SchemaError, SchemaType};
+use weir_guest::schemas::{self, NewSchema, Registered, Registration, SchemaError, SchemaType};
 use weir_guest::{Decoded, Payloads};
 use weir_protobuf::{Decoder, File};
 
@@ -58,6 +59,32 @@ impl SchemaLookup for Registry {
             }
             _ => Err(unknown()),
         }
+    }
+}
+
+/// One schema by any subject.
+pub(crate) struct OneSchema(pub(crate) String);
+
+impl SchemaRegistry for OneSchema {
+    fn by_id(&self, _: u32) -> Result<schemas::Schema, SchemaError> {
+        Ok(schema(&self.0, &[]))
+    }
+
+    fn latest(&self, _: &str) -> Result<Registered, SchemaError> {
+        Ok(Registered {
+            id: Some(7),
+            guid: Some(schemas::Guid { high: 0, low: 9 }),
+            version: Some(1),
+            schema: schema(&self.0, &[]),
+        })
+    }
+
+    fn look_up(&self, _: &str, _: &NewSchema) -> Result<Registered, SchemaError> {
+        Err(SchemaError::NotFound("none".to_owned()))
+    }
+
+    fn register(&self, _: &str, _: &NewSchema) -> Result<Registration, SchemaError> {
+        Ok(Registration { id: 8, guid: None })
     }
 }
 
