@@ -21,11 +21,14 @@
 //! `utf8_validation` changes nothing, since Arrow's text is UTF-8 anyway, and `json_format` only
 //! says which names may meet. Marks are the features themselves, as options of fields and enums.
 
+mod options;
 mod text;
+
+use std::collections::HashMap;
 
 use prost::Message;
 use prost_reflect::{
-    DescriptorPool, DynamicMessage, EnumDescriptor, FieldDescriptor, Syntax, Value,
+    DescriptorPool, DynamicMessage, EnumDescriptor, FieldDescriptor, Kind, MapKey, Syntax, Value,
 };
 
 use crate::schema::SchemaError;
@@ -115,49 +118,13 @@ pub(crate) fn lower(
 fn resolve(pool: &DescriptorPool, file: &[u8]) -> Result<Vec<u8>, SchemaError> {
     let mut file = decode(file)?;
     set(&mut file, &["syntax"], Value::String("proto2".to_owned()));
-    forget_generators(&mut file);
+    options::plain(&mut file);
     let name = text_of(&file, "name").unwrap_or_default();
     let mut scratch = pool.clone();
     let added = scratch.decode_file_descriptor_proto(file.encode_to_vec().as_slice());
     added.map_err(|error| SchemaError::Types(format!("{error:?}")))?;
     let file = scratch.get_file_by_name(&name).ok_or(SchemaError::Empty)?;
     Ok(file.encode_to_vec())
-}
-
-/// Removes options such as `features.(pb.go).api_level`, whose files need not be there, and
-/// `features.enforce_naming_style`: they say nothing about messages.
-fn forget_generators(message: &mut DynamicMessage) {
-    for (field, value) in message.fields_mut() {
-        let options = field.name() == "uninterpreted_option";
-        match value {
-            Value::List(items) => {
-                items.retain(|item| !(options && item.as_message().is_some_and(is_no_matter)));
-                let below = items.iter_mut().filter_map(Value::as_message_mut);
-                below.for_each(forget_generators);
-            }
-            Value::Message(below) => forget_generators(below),
-            _ => {}
-        }
-    }
-}
-
-fn is_no_matter(option: &DynamicMessage) -> bool {
-    let name = option.get_field_by_name("name");
-    let parts = name.as_deref().and_then(Value::as_list).unwrap_or_default();
-    let mut parts = parts.iter().filter_map(Value::as_message).map(|part| {
-        let name = text_of(part, "name_part").unwrap_or_default();
-        let extension = part.get_field_by_name("is_extension");
-        let extension = extension.and_then(|it| it.as_bool()).unwrap_or_default();
-        (name, extension)
-    });
-    parts.next() == Some(("features".to_owned(), false))
-        && parts.next().is_some_and(|(name, extension)| {
-            extension
-                || matches!(
-                    name.as_str(),
-                    "enforce_naming_style" | "default_symbol_visibility"
-                )
-        })
 }
 
 /// What is passed down. The numbers are those of the enums of `google.protobuf.FeatureSet`.
@@ -344,37 +311,61 @@ pub(crate) fn has_presence(field: &FieldDescriptor) -> bool {
 /// Whether a number that the enum does not have is an unknown field. Without the mark of an
 /// edition, enums are closed where they are defined in proto2.
 pub(crate) fn is_closed(values: &EnumDescriptor) -> bool {
-    let mark = part(&values.options(), "features");
+    let options = values.enum_descriptor_proto().options.as_ref();
+    let mark = options.and_then(|_| part(&values.options(), "features"));
     match mark.map_or(0, |features| feature_of(&features, "enum_type")) {
         0 => values.parent_file().syntax() == Syntax::Proto2,
         mark => mark == CLOSED,
     }
 }
 
-/// Makes of fields that say their default, where nothing tells the two apart, fields that are not
-/// there: JSON leaves those out.
-pub(crate) fn drop_defaults(message: &mut DynamicMessage) {
-    let mut defaults = Vec::new();
+/// Takes away what prost-reflect tells from nothing and others do not: defaults of fields without
+/// presence, and numbers that a closed enum does not have.
+pub(crate) fn tidy(message: &mut DynamicMessage) {
+    let mut nothing = Vec::new();
     for (field, value) in message.fields_mut() {
+        let kind = field.kind();
+        let closed = kind.as_enum().filter(|values| is_closed(values));
+        let known = |value: &Value| match (closed, value) {
+            (Some(values), Value::EnumNumber(number)) => values.get_value(*number).is_some(),
+            _ => true,
+        };
         match value {
-            Value::Message(below) => drop_defaults(below),
+            Value::Message(below) => tidy(below),
             Value::List(items) => {
+                items.retain(known);
                 let below = items.iter_mut().filter_map(Value::as_message_mut);
-                below.for_each(drop_defaults);
+                below.for_each(tidy);
             }
-            Value::Map(entries) => {
-                let below = entries.values_mut().filter_map(Value::as_message_mut);
-                below.for_each(drop_defaults);
-            }
+            Value::Map(entries) => tidy_entries(&kind, entries),
+            value if !known(value) => nothing.push(field),
             value if value.is_default_for_field(&field) && !has_presence(&field) => {
-                defaults.push(field);
+                nothing.push(field);
             }
             _ => {}
         }
     }
-    for field in defaults {
+    for field in nothing {
         message.clear_field(&field);
     }
+}
+
+fn tidy_entries(entry: &Kind, entries: &mut HashMap<MapKey, Value>) {
+    let kind = entry
+        .as_message()
+        .map(|entry| entry.map_entry_value_field().kind());
+    let closed = kind
+        .as_ref()
+        .and_then(Kind::as_enum)
+        .filter(|values| is_closed(values));
+    if let Some(values) = closed {
+        entries.retain(|_, value| match value {
+            Value::EnumNumber(number) => values.get_value(*number).is_some(),
+            _ => true,
+        });
+    }
+    let below = entries.values_mut().filter_map(Value::as_message_mut);
+    below.for_each(tidy);
 }
 
 fn decode(file: &[u8]) -> Result<DynamicMessage, SchemaError> {

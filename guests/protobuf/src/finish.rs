@@ -4,7 +4,7 @@ use prost_reflect::{DynamicMessage, MessageDescriptor, ReflectMessage};
 use weir_guest::columns::{Column, ColumnFull, Wide, append};
 
 use crate::{
-    editions::drop_defaults,
+    editions::tidy,
     maps,
     plan::{Enum, Finish, Plan, Slot, Time, TimeUnit},
     run::Stop,
@@ -115,7 +115,7 @@ fn json(
 fn json_text(message: &MessageDescriptor, encoded: &[u8]) -> Result<Vec<u8>, String> {
     let message = DynamicMessage::decode(message.clone(), encoded);
     let mut message = message.map_err(|error| error.to_string())?;
-    drop_defaults(&mut message);
+    tidy(&mut message);
     // A value of no kind has no JSON of its own.
     if message.descriptor().full_name() == "google.protobuf.Value" && encoded.is_empty() {
         return Ok(b"null".to_vec());

@@ -42,6 +42,34 @@ pub(crate) fn front(text: &str) -> Option<Result<Front, String>> {
     }))
 }
 
+/// The names and values of a message in text format whose values are names of enums. What is of
+/// other forms, such as extensions, is left out.
+pub(super) fn members(text: &str) -> Vec<(&str, &str)> {
+    let (mut members, mut depth) = (Vec::new(), 0_usize);
+    let mut name = None;
+    let mut tokens = Tokens { text, at: 0 }.peekable();
+    while let Some(token) = tokens.next() {
+        match token.kind {
+            Kind::Symbol('{' | '<' | '[') => depth += 1,
+            Kind::Symbol('}' | '>' | ']') => depth = depth.saturating_sub(1),
+            Kind::Symbol(':') => continue,
+            Kind::Word if depth == 0 => {
+                let word = &text[token.at.clone()];
+                let named = tokens.peek().map(|next| next.kind) == Some(Kind::Symbol(':'));
+                match name.take() {
+                    _ if named => name = Some(word),
+                    Some(name) => members.push((name, word)),
+                    None => {}
+                }
+                continue;
+            }
+            _ => {}
+        }
+        name = None;
+    }
+    members
+}
+
 /// What statements there may be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Body {
@@ -336,6 +364,14 @@ service S { rpc R(M) returns (M) { option (y) = 1; } }
             let error = front(text).unwrap().err().unwrap();
             assert!(error.contains(why), "{text}: {error}");
         }
+    }
+
+    #[test]
+    fn members_of_features() {
+        let text = " field_presence: IMPLICIT, [pb.go] { api_level: API_OPEN } enum_type : CLOSED";
+        let expected = [("field_presence", "IMPLICIT"), ("enum_type", "CLOSED")];
+        assert_eq!(members(text), expected);
+        assert_eq!(members("a: { b: C } : d e: 1 f"), []);
     }
 
     #[test]

@@ -12,7 +12,7 @@ use weir_guest::arrays::{
 use weir_guest::confluent::PayloadBuilder;
 use weir_guest::rows::{Array, Field};
 
-use crate::editions::drop_defaults;
+use crate::editions::tidy;
 
 use super::compile::{Bounds, Enum, Form, Message, Text, Value, WritePlan};
 
@@ -389,7 +389,7 @@ impl Values<'_> {
                 let mut text = serde_json::Deserializer::from_slice(values.get(row));
                 let mut message = DynamicMessage::deserialize((*message).clone(), &mut text)
                     .map_err(|error| json(error.to_string()))?;
-                drop_defaults(&mut message);
+                tidy(&mut message);
                 text.end().map_err(|error| json(error.to_string()))?;
                 let encoded = message.encode_to_vec();
                 if *is_group {

@@ -6,32 +6,54 @@ use std::path::Path;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use prost::Message;
-use prost_types::{FileDescriptorProto, FileDescriptorSet};
+use prost::{DecodeError, Message};
+use prost_types::FileDescriptorProto;
 
 use super::proto::WELL_KNOWN;
 use super::{Loader, Reference, Schema, SchemaType};
+
+/// A `FileDescriptorSet` with its files as they are: what this program has no fields for, such as
+/// the features of editions, is for the plug-in to read.
+#[derive(Clone, PartialEq, Message)]
+struct Set {
+    #[prost(bytes = "vec", repeated, tag = "1")]
+    file: Vec<Vec<u8>>,
+}
+
+/// A file, and its bytes.
+struct File {
+    file: FileDescriptorProto,
+    bytes: Vec<u8>,
+}
+
+impl File {
+    fn decode(bytes: Vec<u8>) -> Result<Self, DecodeError> {
+        let file = FileDescriptorProto::decode(bytes.as_slice())?;
+        Ok(Self { file, bytes })
+    }
+}
 
 /// Each file of the set as a registry with `format=serialized` has it: a `FileDescriptorProto`
 /// in Base64. The last file is the schema itself.
 pub(super) fn read(loader: &mut Loader<'_>, own: &Path) -> Result<Schema, String> {
     let bytes = loader.bytes(own)?;
     let shown = own.display();
-    let set = FileDescriptorSet::decode(bytes.as_slice())
+    let set = Set::decode(bytes.as_slice())
+        .and_then(|set| set.file.into_iter().map(File::decode).collect())
         .map_err(|error| format!("{shown} is not a set of file descriptors: {error}"))?;
-    let files = in_order(set.file).map_err(|error| format!("{shown} {error}"))?;
+    let files = in_order(set).map_err(|error| format!("{shown} {error}"))?;
     let Some((last, others)) = files.split_last() else {
         return Err(format!("{shown} holds no file descriptor"));
     };
-    let text = |file: &FileDescriptorProto| STANDARD.encode(file.encode_to_vec());
-    let others = others.iter().filter(|file| !is_well_known(file.name()));
+    let others = others.iter();
+    let others = others.filter(|other| !is_well_known(other.file.name()));
     Ok(Schema {
         schema_type: SchemaType::Protobuf,
-        text: text(last),
+        text: STANDARD.encode(&last.bytes),
         references: others
-            .map(|file| Reference {
-                name: file.name().to_owned(),
-                text: text(file),
+            .map(|other| Reference {
+                name: other.file.name().to_owned(),
+                text: STANDARD.encode(&other.bytes),
             })
             .collect(),
     })
@@ -43,14 +65,14 @@ fn is_well_known(name: &str) -> bool {
 
 /// Each file after all that it imports, which is how protoc writes them; in another order they
 /// are put in this one.
-fn in_order(files: Vec<FileDescriptorProto>) -> Result<Vec<FileDescriptorProto>, String> {
+fn in_order(files: Vec<File>) -> Result<Vec<File>, String> {
     let mut left: HashMap<String, usize> = HashMap::new();
-    for (at, file) in files.iter().enumerate() {
+    for (at, File { file, .. }) in files.iter().enumerate() {
         if left.insert(file.name().to_owned(), at).is_some() {
             return Err(format!("holds `{}` twice", file.name()));
         }
     }
-    for file in &files {
+    for File { file, .. } in &files {
         let missing = |import: &&String| !is_well_known(import) && !left.contains_key(*import);
         if let Some(import) = file.dependency.iter().find(missing) {
             return Err(format!(
@@ -59,15 +81,16 @@ fn in_order(files: Vec<FileDescriptorProto>) -> Result<Vec<FileDescriptorProto>,
             ));
         }
     }
-    let mut files: Vec<Option<FileDescriptorProto>> = files.into_iter().map(Some).collect();
-    let mut ordered: Vec<FileDescriptorProto> = Vec::with_capacity(files.len());
+    let mut files: Vec<Option<File>> = files.into_iter().map(Some).collect();
+    let mut ordered: Vec<File> = Vec::with_capacity(files.len());
     while ordered.len() < files.len() {
         let before = ordered.len();
         for file in &mut files {
             let ready = file.as_ref().is_some_and(|file| {
-                let mut imports = file.dependency.iter();
+                let mut imports = file.file.dependency.iter();
                 imports.all(|import| {
-                    is_well_known(import) || ordered.iter().any(|other| other.name() == import)
+                    let mut known = ordered.iter();
+                    is_well_known(import) || known.any(|other| other.file.name() == import)
                 })
             });
             if ready {
@@ -75,7 +98,7 @@ fn in_order(files: Vec<FileDescriptorProto>) -> Result<Vec<FileDescriptorProto>,
             }
         }
         if ordered.len() == before {
-            let circle = files.iter().flatten().map(FileDescriptorProto::name);
+            let circle = files.iter().flatten().map(|file| file.file.name());
             let circle: Vec<&str> = circle.take(10).collect();
             return Err(format!("has imports in a circle: {}", circle.join(", ")));
         }
