@@ -12,7 +12,17 @@ use crate::script;
 ///
 /// If it does not build; what the script said is in the message.
 pub fn build(folder: &str, out: &Path) -> PathBuf {
+    build_with(&[], folder, out)
+}
+
+/// The same with options of the script, such as `--features serializer`.
+///
+/// # Panics
+///
+/// If it does not build; what the script said is in the message.
+pub fn build_with(options: &[&str], folder: &str, out: &Path) -> PathBuf {
     let mut command = Command::new(script::root().join("scripts/build-guest"));
+    command.args(options);
     command.arg(script::root().join(folder)).arg(out);
     let output = command.output().expect("the script runs");
     assert!(

@@ -35,6 +35,7 @@
 //! ```
 
 mod block;
+pub mod canonical;
 mod compile;
 mod decimal;
 mod decoder;

@@ -18,12 +18,12 @@ mod put;
 
 pub use compile::WritePlan;
 
-use apache_avro::rabin::Rabin;
 use weir_guest::confluent::{PayloadBuilder, WriteFormat};
 use weir_guest::rows::Field;
 use weir_guest::schemas::{Schema, SchemaType};
 use weir_guest::{Description, Part, RowBatch};
 
+use crate::canonical;
 use crate::schema::Parsed;
 
 const OPTIONS_SCHEMA: &str = include_str!("write/options.schema.json");
@@ -77,16 +77,8 @@ impl WriteFormat for AvroWriter {
     }
 
     fn single_object(schema: &Schema) -> Result<Vec<u8>, String> {
-        if !schema.references.is_empty() {
-            return Err(
-                "`framing: single-object` needs a schema without references: its fingerprint is \
-                 that of the whole"
-                    .to_owned(),
-            );
-        }
-        let parsed = Parsed::parse(schema).map_err(|error| error.to_string())?;
-        let fingerprint = parsed.root.fingerprint::<Rabin>().bytes;
-        Ok([&[0xc3, 0x01], &fingerprint[..]].concat())
+        let fingerprint = canonical::fingerprint(schema).map_err(|error| error.to_string())?;
+        Ok([&[0xc3, 0x01], &fingerprint.to_le_bytes()[..]].concat())
     }
 
     fn write(plan: &WritePlan, rows: &RowBatch, payloads: &mut PayloadBuilder) {

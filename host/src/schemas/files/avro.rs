@@ -2,8 +2,6 @@
 
 use std::path::{Path, PathBuf};
 
-use apache_avro::Schema as AvroSchema;
-use apache_avro::rabin::Rabin;
 use serde_json::Value;
 
 use super::{Loader, Reference, Schema, SchemaType};
@@ -48,14 +46,17 @@ fn full_name(schema: &Value) -> Option<String> {
 /// The CRC-64-AVRO of the parsing canonical form (Avro 1.12, "Schema Fingerprints"). What the
 /// schema names is written into it where it is named first.
 pub(super) fn fingerprint(schema: &Schema) -> Result<u64, String> {
-    let named = schema.references.iter().map(|named| named.text.as_str());
-    let (parsed, others) =
-        AvroSchema::parse_str_with_list(&schema.text, named).map_err(|error| error.to_string())?;
-    let canonical = parsed
-        .independent_canonical_form(&others)
-        .map_err(|error| error.to_string())?;
-    let whole = AvroSchema::parse_str(&canonical).map_err(|error| error.to_string())?;
-    let fingerprint = whole.fingerprint::<Rabin>().bytes;
-    let fingerprint = <[u8; 8]>::try_from(fingerprint).map_err(|_| "it has not 8 bytes")?;
-    Ok(u64::from_le_bytes(fingerprint))
+    let schema = weir_guest::schemas::Schema {
+        schema_type: weir_guest::schemas::SchemaType::Avro,
+        text: schema.text.clone(),
+        references: schema.references.iter().map(reference).collect(),
+    };
+    weir_avro::canonical::fingerprint(&schema).map_err(|error| error.to_string())
+}
+
+fn reference(named: &Reference) -> weir_guest::schemas::Reference {
+    weir_guest::schemas::Reference {
+        name: named.name.clone(),
+        text: named.text.clone(),
+    }
 }

@@ -1,5 +1,6 @@
 //! A deserializer that does what each message tells it to: a number becomes a row, and
-//! anything else is a way to break.
+//! anything else is a way to break. With the feature `serializer`, a serializer that does so with
+//! rows: see [`write`].
 //!
 //! ```text
 //! 7             a row: n = 7, batch = which batch of this instance it came in
@@ -16,6 +17,7 @@
 //! ```
 
 mod lies;
+mod write;
 
 use weir_guest::{
     Batch, BatchError, Column, Decoded, Description, Deserializer, Part, Table, event_time, log,
@@ -30,6 +32,7 @@ struct Misbehaving {
     batches: i64,
 }
 
+#[cfg(not(feature = "serializer"))]
 weir_guest::export_deserializer!(Misbehaving);
 
 impl Deserializer for Misbehaving {

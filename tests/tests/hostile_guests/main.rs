@@ -1,5 +1,7 @@
 //! Plug-ins that break: the host stays up, names them and the records, and delivers the rest.
 
+mod serializers;
+
 use std::path::PathBuf;
 use std::sync::OnceLock;
 use std::time::Duration;
