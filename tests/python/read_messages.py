@@ -7,7 +7,9 @@ import argparse
 import datetime
 import decimal
 import json
+import os
 import sys
+import tempfile
 
 from confluent_kafka import Consumer, TopicPartition
 from confluent_kafka.schema_registry import SchemaRegistryClient
@@ -15,7 +17,8 @@ from confluent_kafka.schema_registry.avro import AvroDeserializer
 from confluent_kafka.schema_registry.json_schema import JSONDeserializer
 from confluent_kafka.schema_registry.protobuf import ProtobufDeserializer
 from confluent_kafka.serialization import MessageField, SerializationContext
-from google.protobuf import descriptor_pb2, descriptor_pool, message_factory, timestamp_pb2
+from google.protobuf import descriptor_pb2, descriptor_pool, json_format, message_factory, timestamp_pb2
+from grpc_tools import protoc
 
 
 def plain(value):
@@ -60,6 +63,24 @@ def order_class(name):
     return message_factory.GetMessageClass(pool.FindMessageTypeByName(name))
 
 
+def protoc_class(path, name):
+    """The class of a message in a file, which may import others of its folder."""
+    with tempfile.NamedTemporaryFile() as target:
+        folder = os.path.dirname(path)
+        command = ["protoc", f"-I{folder}", "--include_imports", f"--descriptor_set_out={target.name}", path]
+        if protoc.main(command) != 0:
+            sys.exit(f"protoc refuses {path}")
+        files = descriptor_pb2.FileDescriptorSet.FromString(target.read())
+    return message_factory.GetMessageClassesForFiles([file.name for file in files.file], pool_of(files))[name]
+
+
+def pool_of(files):
+    pool = descriptor_pool.DescriptorPool()
+    for file in files.file:
+        pool.Add(file)
+    return pool
+
+
 def as_dict(order):
     return {
         "id": order.id,
@@ -83,6 +104,10 @@ def deserializer(kind, registry):
         order = order_class(kind.removeprefix("protobuf:"))
         decode = ProtobufDeserializer(order, {"use.deprecated.format": False})
         return lambda payload, context: as_dict(decode(payload, context))
+    if kind.startswith("protoc:"):
+        _, path, name = kind.split(":")
+        decode = ProtobufDeserializer(protoc_class(path, name), {"use.deprecated.format": False})
+        return lambda payload, context: json_format.MessageToDict(decode(payload, context))
     sys.exit(f"there is no deserializer {kind}")
 
 

@@ -1,10 +1,15 @@
 //! Rows as messages that others read: through the whole command, from topic to topic.
 
 use serde_json::{Value, json};
+use weir::config::RegistryConfig;
+use weir::schemas::{
+    NewSchema as NewSchemaOf, RegistrySource, SchemaSource as _, SchemaType, SubjectVersion,
+};
 use weir_tests::mock::Mock;
 use weir_tests::python::python_peer;
 use weir_tests::records::{Reader, Record, produce};
 use weir_tests::registry::{Fault, NewSchema, Registry};
+use weir_tests::srfake::Srfake;
 use weir_tests::weir::{Finished, Project};
 use weir_tests::{Broker, available, on_both_brokers, orders};
 
@@ -48,14 +53,14 @@ fn ten_orders() -> (Mock, Registry) {
 /// What Python's deserializers make of a topic.
 fn python_reads(
     broker: &dyn Broker,
-    registry: &Registry,
+    registry: &str,
     topic: &str,
     count: usize,
     (key, value): (&str, &str),
 ) -> Option<Vec<Value>> {
     let python = available(python_peer())?;
-    let (url, count) = (registry.url(), count.to_string());
-    let mut arguments = vec!["--brokers", broker.brokers(), "--registry", &url];
+    let count = count.to_string();
+    let mut arguments = vec!["--brokers", broker.brokers(), "--registry", registry];
     arguments.extend(["--topic", topic, "--count", &count]);
     arguments.extend(["--key", key, "--value", value]);
     Some(python.run("read_messages.py", &arguments))
@@ -106,7 +111,7 @@ fn what_is_written_as_avro_others_read(broker: &dyn Broker) {
 
     for (topic, keys) in [("avro-out", "avro"), ("avro-header", "none")] {
         let of = (keys, "avro");
-        let Some(read) = python_reads(broker, &registry, topic, 100, of) else {
+        let Some(read) = python_reads(broker, &registry.url(), topic, 100, of) else {
             return;
         };
         for (n, message) in (0..).zip(&read) {
@@ -153,7 +158,7 @@ fn what_is_written_as_json_others_read() {
             "{schema}"
         );
         let of = ("none", "json");
-        let Some(read) = python_reads(&mock, &registry, "out", 10, of) else {
+        let Some(read) = python_reads(&mock, &registry.url(), "out", 10, of) else {
             return;
         };
         let values: Vec<Value> = read
@@ -176,7 +181,7 @@ fn what_is_written_as_protobuf_others_read() {
         };
         assert_eq!(rows, (0..10).map(expected).collect::<Vec<_>>(), "{framing}");
         let of = ("none", "protobuf:out");
-        let Some(read) = python_reads(&mock, &registry, "out", 10, of) else {
+        let Some(read) = python_reads(&mock, &registry.url(), "out", 10, of) else {
             return;
         };
         let values: Vec<Value> = read
@@ -297,6 +302,67 @@ fn each_topic_has_its_own_subject() {
     }
 }
 
+/// Keys of one language in, and of another one out; values likewise.
+#[test]
+fn keys_are_decoded_and_written_again() {
+    let (registry, id) = orders::registry();
+    let mock = Mock::start();
+    mock.create_topic("in", 1);
+    mock.create_topic("out", 1);
+    let key = |n: i64| json!({ "tenant": format!("t{}", n % 3), "number": n });
+    let mut records: Vec<Record> = (0..10)
+        .map(|n| {
+            let record = Record::new("in").value(orders::framed(id, n));
+            match n {
+                // No key, a key that is none, and a delete, which has no row.
+                4 => record,
+                5 => record.key("{"),
+                _ => record.key(key(n).to_string()),
+            }
+        })
+        .collect();
+    records.push(Record::new("in").key(key(3).to_string()));
+    produce(mock.brokers(), &records);
+    let sink =
+        "sink.kafka: { topic: out, key.field: key, key.serializer: avro, serializer: avro }\n";
+    let keys = "deserializer: { value: avro, key: { plugin: json, options: { columns: { tenant: utf8, number: int64 } } } }";
+    let yaml = pipeline(&mock, &registry, "in", sink).replace("deserializer: avro", keys);
+    let finished = Project::new().run(&yaml).finish().with_code(0);
+    let bad = finished.lines_with("bad record in in[0] at offset 5: key:");
+    assert_eq!(bad.len(), 1, "{}", finished.stderr);
+
+    let written = Reader::new(mock.brokers(), "out").to_end();
+    assert_eq!(written.len(), 9, "a delete's key is in no column");
+    let schema = registry.schema(registry.versions("out-key")[0]);
+    let schema = schema.expect("it is registered");
+    assert!(schema.contains(r#""name":"tenant""#), "{schema}");
+
+    // Both again, by weir and by others.
+    let yaml = pipeline(&mock, &registry, "out", "");
+    let yaml = yaml.replace(
+        "deserializer: avro",
+        "deserializer: { value: avro, key: { plugin: avro, column: again } }",
+    );
+    let rows = Project::new().run(&yaml).finish().with_code(0).rows();
+    let expected = (0..10).filter(|n| *n != 5).map(|n| {
+        let mut row = orders::row(n);
+        let key = if n == 4 { Value::Null } else { key(n) };
+        row["key"] = key.clone();
+        row["again"] = key;
+        row
+    });
+    assert_eq!(rows, expected.collect::<Vec<_>>());
+    let of = ("avro", "avro");
+    let Some(read) = python_reads(&mock, &registry.url(), "out", 9, of) else {
+        return;
+    };
+    let keys: Vec<&Value> = read.iter().map(|message| &message["key"]).collect();
+    for (found, n) in keys.iter().zip([0, 1, 2, 3, 4, 6, 7, 8, 9]) {
+        let expected = if n == 4 { Value::Null } else { key(n) };
+        assert_eq!(**found, expected);
+    }
+}
+
 #[test]
 fn a_registry_that_is_down_is_waited_for() {
     let (mock, registry) = ten_orders();
@@ -320,6 +386,226 @@ fn a_registry_that_is_down_is_waited_for() {
     registry.set_fault(Fault::None);
     let _ = running.finish().with_code(0);
     assert_eq!(Reader::new(mock.brokers(), "out").to_end().len(), 1);
+}
+
+/// A language, with a type in a subject of its own that the schema of orders refers to.
+struct Referring {
+    plugin: &'static str,
+    language: SchemaType,
+    options: &'static str,
+    /// How the schema names the other one.
+    name: &'static str,
+    money: &'static str,
+    order: &'static str,
+}
+
+const REFERRING: [Referring; 3] = [
+    Referring {
+        plugin: "avro",
+        language: SchemaType::Avro,
+        options: "",
+        name: "shop.Money",
+        money: r#"{"type":"record","name":"shop.Money","fields":[{"name":"currency","type":"string"},{"name":"units","type":"long"}]}"#,
+        order: r#"{"type":"record","name":"shop.Order","fields":[{"name":"id","type":"long"},{"name":"total","type":"shop.Money"}]}"#,
+    },
+    Referring {
+        plugin: "protobuf",
+        language: SchemaType::Protobuf,
+        options: ", record.name: shop.Order",
+        name: "money.proto",
+        money: "edition = \"2023\"; package shop; option features.field_presence = IMPLICIT;\nmessage Money { string currency = 1; int64 units = 2; }",
+        order: "syntax = \"proto3\"; package shop; import \"money.proto\";\nmessage Other {}\nmessage Order { int64 id = 1; Money total = 2; }",
+    },
+    Referring {
+        plugin: "json-schema",
+        language: SchemaType::Json,
+        options: "",
+        name: "https://shop.example/money.json",
+        money: r#"{"$id":"https://shop.example/money.json","type":"object","properties":{"currency":{"type":"string"},"units":{"type":"integer"}},"additionalProperties":false}"#,
+        order: r#"{"$id":"https://shop.example/order.json","title":"Order","type":"object","properties":{"id":{"type":"integer"},"total":{"$ref":"https://shop.example/money.json"}},"additionalProperties":false}"#,
+    },
+];
+
+#[test]
+fn a_schema_whose_types_are_in_other_subjects_is_written_by() {
+    let Some(registry) = available(Srfake::start()) else {
+        return;
+    };
+    let config = RegistryConfig {
+        auto_register: true,
+        ..RegistryConfig::new(registry.url())
+    };
+    let source = RegistrySource::open(&config, None).expect("it is an address");
+    let mock = Mock::start();
+    mock.create_topic("in", 1);
+    let row = |n: i64| json!({ "id": n, "total": { "currency": "EUR", "units": n * 100 } });
+    let record = |n| Record::new("in").value(row(n).to_string());
+    produce(mock.brokers(), &(0..5).map(record).collect::<Vec<_>>());
+    for of in &REFERRING {
+        let topic = format!("{}-out", of.plugin);
+        mock.create_topic(&topic, 1);
+        let register = |subject: &str, text: &str, references| {
+            let schema = NewSchemaOf {
+                schema_type: of.language,
+                text: text.to_owned(),
+                references,
+            };
+            source.register(subject, &schema).expect("it takes it").id
+        };
+        let money = format!("{}-money", of.plugin);
+        register(&money, of.money, Vec::new());
+        let reference = SubjectVersion {
+            name: of.name.to_owned(),
+            subject: money,
+            version: 1,
+        };
+        let subject = format!("{topic}-value");
+        let id = register(&subject, of.order, vec![reference]);
+
+        for by in [
+            "use.latest.version: true".to_owned(),
+            format!("schema.id: {id}"),
+        ] {
+            let yaml = format!(
+                "name: {}-{}
+source:
+  bootstrap.servers: {}
+  topics: [in]
+  startup.mode: earliest
+  stop.mode: latest
+{}schema.registry.url: {}
+deserializer: {{ value: {{ plugin: json, options: {{ columns: {{ id: int64, total: {{ currency: utf8, units: int64 }} }} }} }} }}
+sink.kafka: {{ topic: {topic}, serializer: {{ plugin: {}, options: {{ {by}{} }} }} }}
+",
+                of.plugin,
+                by.replace([':', ' '], "-"),
+                mock.brokers(),
+                mock.source_keys(),
+                registry.url(),
+                of.plugin,
+                of.options,
+            );
+            let _ = Project::new().run(&yaml).finish().with_code(0);
+        }
+        let written = Reader::new(mock.brokers(), &topic).to_end();
+        let prefix = [&[0][..], &id.to_be_bytes()].concat();
+        for record in &written {
+            assert!(
+                record
+                    .value
+                    .as_deref()
+                    .expect("a value")
+                    .starts_with(&prefix)
+            );
+        }
+        let latest = source.latest(&subject).expect("it has it");
+        assert_eq!(
+            (latest.id, latest.version),
+            (Some(id), Some(1)),
+            "none is added"
+        );
+
+        let expected: Vec<Value> = (0..5).chain(0..5).map(row).collect();
+        let reader = of.plugin.trim_end_matches("-schema");
+        let yaml = format!(
+            "source:
+  bootstrap.servers: {}
+  topics: [{topic}]
+  startup.mode: earliest
+  stop.mode: latest
+{}schema.registry.url: {}
+deserializer: {reader}
+",
+            mock.brokers(),
+            mock.source_keys(),
+            registry.url(),
+        );
+        let rows = Project::new().run(&yaml).finish().with_code(0).rows();
+        assert_eq!(rows, expected, "{}", of.plugin);
+
+        let folder = Project::new();
+        folder.write("money.proto", of.money);
+        folder.write("order.proto", of.order);
+        let kind = match of.plugin {
+            "protobuf" => format!(
+                "protoc:{}:shop.Order",
+                folder.path().join("order.proto").display()
+            ),
+            other => other.trim_end_matches("-schema").to_owned(),
+        };
+        let Some(read) = python_reads(&mock, registry.url(), &topic, 10, ("none", &kind)) else {
+            continue;
+        };
+        let values = read.iter().map(|message| message["value"].clone());
+        // Protobuf's JSON has 64 bits as text, and no defaults.
+        let expected = expected.iter().map(|row| match of.plugin {
+            "protobuf" => proto_json(row),
+            _ => row.clone(),
+        });
+        assert_eq!(
+            values.collect::<Vec<_>>(),
+            expected.collect::<Vec<_>>(),
+            "{}",
+            of.plugin
+        );
+    }
+}
+
+fn proto_json(row: &Value) -> Value {
+    match row {
+        Value::Object(members) => {
+            let members = members.iter().filter(|(_, value)| **value != json!(0));
+            members
+                .map(|(name, value)| (name.clone(), proto_json(value)))
+                .collect()
+        }
+        Value::Number(number) => json!(number.to_string()),
+        other => other.clone(),
+    }
+}
+
+/// The types of a schema that is given cannot be looked for: nothing says which subject has them.
+#[test]
+fn a_given_schema_that_lacks_its_types_says_so() {
+    let mock = Mock::start();
+    mock.create_topic("in", 1);
+    mock.create_topic("out", 1);
+    let row = json!({ "id": 1, "total": { "currency": "EUR", "units": 1 } });
+    produce(mock.brokers(), &[Record::new("in").value(row.to_string())]);
+    let registry = Registry::start();
+    for (of, why) in REFERRING.iter().zip([
+        "shop.Money",
+        "imports money.proto, which is not among the schema's references",
+        "https://shop.example/money.json",
+    ]) {
+        let project = Project::new();
+        project.write("schema", of.order);
+        let yaml = format!(
+            "source:
+  bootstrap.servers: {}
+  topics: [in]
+  startup.mode: earliest
+  stop.mode: latest
+{}schema.registry: {{ url: {}, auto.register.schemas: true }}
+deserializer: {{ value: {{ plugin: json, options: {{ columns: {{ id: int64, total: {{ currency: utf8, units: int64 }} }} }} }} }}
+sink.kafka: {{ topic: out, serializer: {{ plugin: {}, options: {{ schema: \"${{file:./schema}}\", framing: raw{} }} }} }}
+",
+            mock.brokers(),
+            mock.source_keys(),
+            registry.url(),
+            of.plugin,
+            of.options,
+        );
+        let finished = project.run(&yaml).finish();
+        assert_eq!(finished.code, Some(1), "{}", finished.stderr);
+        assert!(
+            finished.stderr.contains(why),
+            "{}: {}",
+            of.plugin,
+            finished.stderr
+        );
+        assert!(Reader::new(mock.brokers(), "out").to_end().is_empty());
+    }
 }
 
 #[test]

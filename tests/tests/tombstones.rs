@@ -13,6 +13,7 @@ on_both_brokers!(
     deletes_are_passed_on_in_order,
     deletes_are_left_out_where_the_file_says_so,
     a_topic_of_nothing_but_deletes_goes_through,
+    deletes_keep_their_place_beside_a_serializer,
 );
 
 fn pipeline(broker: &dyn Broker, name: &str, registry: &str, sink: &str) -> String {
@@ -129,6 +130,40 @@ fn a_topic_of_nothing_but_deletes_goes_through(broker: &dyn Broker) {
     expected.sort();
     assert_eq!(keys, expected);
     assert!(written.iter().all(|record| record.value.is_none()));
+}
+
+/// Values are made anew, rows that the schema cannot hold are left out, and deletes stay between
+/// the rows that they were between.
+fn deletes_keep_their_place_beside_a_serializer(broker: &dyn Broker) {
+    let (registry, id) = orders::registry();
+    broker.create_topic("made-in", 1);
+    broker.create_topic("made-out", 1);
+    let input = input("made-in", id);
+    produce(broker.brokers(), &input);
+    let narrow = orders::SCHEMA.replace(r#"["NEW", "PAID"]"#, r#"["NEW"]"#);
+    let sink = format!(
+        ", serializer: {{ plugin: avro, options: {{ framing: raw, schema: {} }} }}",
+        narrow.replace('\n', " ")
+    );
+    let yaml = pipeline(broker, "made", &registry.url(), &sink);
+    let run = Project::new().run(&yaml).finish().with_code(0);
+    // Of every third message, which is a row, every second is `PAID`.
+    let is_there = |n: &usize| n % 3 != 0 || n % 2 == 0;
+    let expected: Vec<Record> = (0..input.len())
+        .filter(is_there)
+        .map(|n| input[n].clone())
+        .collect();
+    assert_eq!(run.lines_with("is no symbol of the enum").len(), 7);
+    let written = Reader::new(broker.brokers(), "made-out").at_least(expected.len(), SOON);
+    assert_eq!(seen(&written), seen(&expected));
+    for (written, expected) in written.iter().zip(&expected) {
+        let value = expected.value.as_ref().map(|value| &value[5..]);
+        assert_eq!(written.value.as_deref(), value, "without its framing");
+    }
+    assert_eq!(
+        committed(broker.brokers(), "weir-made", "made-in", 1),
+        [Some(40)]
+    );
 }
 
 /// Between compacted topics, where what is deleted at one end has to be gone at the other.

@@ -7,6 +7,7 @@ pub mod crossing;
 pub mod decode;
 pub mod encode;
 pub mod event_time;
+pub mod memory;
 mod produce;
 pub mod profiles;
 mod timing;

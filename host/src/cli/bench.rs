@@ -5,7 +5,7 @@ use indicatif::MultiProgress;
 use serde_json::json;
 
 use super::{CliError, log, show, wiring};
-use crate::bench::{Measurement, consume, crossing, decode, encode, event_time, profiles};
+use crate::bench::{Measurement, consume, crossing, decode, encode, event_time, memory, profiles};
 
 #[derive(Args)]
 pub(super) struct BenchArgs {
@@ -28,6 +28,8 @@ enum What {
     Decode,
     /// Columns to Avro, Protobuf and JSON: the components against native row encoders
     Encode,
+    /// Memory of each built-in deserializer that has 100 schemas in use
+    Memory,
     /// A topic to decoded rows, against a bare consumer loop
     Consume,
     /// Looking at event times, and keeping the watermark of many partitions
@@ -55,6 +57,9 @@ pub(super) fn bench(args: &BenchArgs) -> Result<(), CliError> {
     }
     if chosen(What::Encode) {
         print(&encode::run(&engine).map_err(CliError::failed)?, args.json);
+    }
+    if chosen(What::Memory) {
+        print_memory(&memory::run(&engine).map_err(CliError::failed)?, args.json);
     }
     if chosen(What::EventTime) {
         print(&event_time::run().map_err(CliError::failed)?, args.json);
@@ -106,6 +111,37 @@ fn print(measured: &[Measurement], as_json: bool) {
     if !as_json {
         println!();
     }
+}
+
+#[expect(clippy::print_stdout, reason = "the command's answer")]
+fn print_memory(measured: &[memory::Memory], as_json: bool) {
+    if as_json {
+        for m in measured {
+            let line = json!({
+                "name": m.name, "schemas": m.schemas, "opened_bytes": m.opened, "used_bytes": m.used,
+                "process_bytes": m.process,
+            });
+            println!("{line}");
+        }
+        return;
+    }
+    let mib = |bytes: i64| format!("{}.{:02}", bytes >> 20, (bytes & 0xf_ffff) * 100 >> 20);
+    let of = |bytes: usize| mib(i64::try_from(bytes).unwrap_or(i64::MAX));
+    println!(
+        "{:30} {:>8} {:>12} {:>12} {:>14}",
+        "", "schemas", "opened, MiB", "in use, MiB", "process, MiB"
+    );
+    for m in measured {
+        let process = m.process.map_or_else(|| "?".to_owned(), mib);
+        println!(
+            "{:30} {:>8} {:>12} {:>12} {process:>14}",
+            m.name,
+            m.schemas,
+            of(m.opened),
+            of(m.used)
+        );
+    }
+    println!();
 }
 
 /// How many times as fast as another one it is.

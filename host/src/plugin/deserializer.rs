@@ -72,6 +72,12 @@ impl Deserializer {
         self.0.metrics()
     }
 
+    /// The plug-in's linear memory, in bytes.
+    #[must_use]
+    pub fn memory_bytes(&self) -> usize {
+        self.0.memory_bytes()
+    }
+
     /// Decodes one batch.
     ///
     /// A message that breaks the plug-in is found by halving the batch: it becomes an

@@ -109,9 +109,14 @@ impl<G> Instance<G> {
         self.limits.call_timeout
     }
 
+    /// Its linear memory, in bytes.
+    pub(super) fn memory_bytes(&self) -> usize {
+        self.store.data().memory.bytes
+    }
+
     /// Whether it has grown so much that a new instance should take its place.
     pub(super) fn is_oversized(&self) -> bool {
-        self.store.data().memory.bytes > self.limits.memory_recycle_bytes
+        self.memory_bytes() > self.limits.memory_recycle_bytes
     }
 }
 

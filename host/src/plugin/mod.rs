@@ -7,6 +7,8 @@
 //!                                    └──── reopened ────┴──┘ after a trap, or when it grew
 //! ```
 
+#[cfg(test)]
+mod arbitrary;
 mod bench;
 mod bindings;
 mod builtin;

@@ -187,6 +187,11 @@ impl<K: Kind> Opened<K> {
         self.rights.metrics.clone()
     }
 
+    /// Linear memory of the instance, in bytes.
+    pub(super) fn memory_bytes(&self) -> usize {
+        self.instance.as_ref().map_or(0, Instance::memory_bytes)
+    }
+
     /// Handles one batch.
     ///
     /// A message that breaks the plug-in is found by halving the batch: it becomes an

@@ -330,6 +330,22 @@ fn a_descriptor_set_is_taken_apart() {
 }
 
 #[test]
+fn a_descriptor_goes_to_the_plug_in_as_it_is() {
+    // With an edition (field 14), which no field here is for.
+    let file = [
+        &descriptor("order.proto", &[]).encode_to_vec()[..],
+        &[0x70, 0xe8, 0x07],
+    ]
+    .concat();
+    let folder = Folder::of(&[]);
+    let length = u8::try_from(file.len()).unwrap();
+    folder.write("a.desc", &[&[0x0a, length][..], &file].concat());
+    let source = folder.open(&["a.desc"], &[]).unwrap();
+    let text = base64::engine::general_purpose::STANDARD.encode(file);
+    assert_eq!(source.by_id(7).unwrap().text, text);
+}
+
+#[test]
 fn a_descriptor_set_that_is_not_whole_is_refused() {
     for (files, why) in [
         (vec![], "holds no file descriptor"),
