@@ -37,25 +37,29 @@ pub struct Memory {
 /// # Errors
 /// When one of the decoders fails.
 pub fn run(engine: &PluginEngine) -> Result<Vec<Memory>, BenchError> {
+    let load = |name: &str| Plugin::load(engine, name).map_err(BenchError::new);
     let mut all = Vec::new();
+    let plugin = load("avro")?;
     for fixture in weir_avro::fixtures::all() {
         let field = format!("\"{}\"", field_of(fixture.name));
         let datums = fixture.datums(ROWS, SEED).map_err(BenchError::new)?;
-        let name = format!("avro {}", fixture.name.replace("avro ", ""));
+        let name = format!("avro {}", fixture.name);
         let schemas = Many::new(SchemaType::Avro, &fixture.schema, field);
-        all.push(measure(engine, "avro", &name, schemas, |_, at| {
+        all.push(measure(&plugin, &name, schemas, |_, at| {
             datums[at].clone()
         })?);
     }
+    let plugin = load("protobuf")?;
     for fixture in weir_protobuf::fixtures::all() {
         let field = format!(" {} =", field_of(fixture.name));
         let datums = fixture.messages(ROWS, SEED);
         let name = format!("protobuf {}", fixture.name);
         let schemas = Many::new(SchemaType::Protobuf, &(fixture.schema)(), field);
-        all.push(measure(engine, "protobuf", &name, schemas, |_, at| {
+        all.push(measure(&plugin, &name, schemas, |_, at| {
             datums[at].clone()
         })?);
     }
+    let plugin = load("json")?;
     for fixture in weir_json::fixtures::all() {
         let field = format!("\"{}\"", field_of(fixture.name));
         let texts = fixture.texts(ROWS, SEED);
@@ -66,33 +70,31 @@ pub fn run(engine: &PluginEngine) -> Result<Vec<Memory>, BenchError> {
                 .renamed(&String::from_utf8_lossy(&texts[at]), id)
                 .into_bytes()
         };
-        all.push(measure_with(engine, "json", &name, schemas, text)?);
+        all.push(measure_with(&plugin, &name, schemas, text)?);
     }
     Ok(all)
 }
 
 /// A field of each shape.
 fn field_of(shape: &str) -> &'static str {
-    match shape.rsplit(' ').next() {
-        Some("flat") => "sensor",
-        Some("order") => "customer",
+    match shape {
+        "flat" => "sensor",
+        "order" => "customer",
         _ => "f1",
     }
 }
 
 fn measure(
-    engine: &PluginEngine,
-    plugin: &str,
+    plugin: &Plugin,
     name: &str,
     schemas: Many,
     datum: impl Fn(u32, usize) -> Vec<u8>,
 ) -> Result<Memory, BenchError> {
-    measure_with(engine, plugin, name, schemas, |_, id, at| datum(id, at))
+    measure_with(plugin, name, schemas, |_, id, at| datum(id, at))
 }
 
 fn measure_with(
-    engine: &PluginEngine,
-    plugin: &str,
+    plugin: &Plugin,
     name: &str,
     schemas: Many,
     datum: impl Fn(&Many, u32, usize) -> Vec<u8>,
@@ -107,11 +109,10 @@ fn measure_with(
             of(values)
         })
         .collect();
-    let plugin = Plugin::load(engine, plugin).map_err(BenchError::new)?;
     let before = resident();
     let options = serde_json::json!({});
     let limits = Limits::default();
-    let opened = Deserializer::open(&plugin, Part::Value, &options, Arc::new(schemas), limits);
+    let opened = Deserializer::open(plugin, Part::Value, &options, Arc::new(schemas), limits);
     let mut decoder = opened.map_err(BenchError::new)?;
     let opened = decoder.memory_bytes();
     for batch in &batches {
@@ -179,7 +180,7 @@ impl Many {
             .rfind(|c: char| c.is_alphanumeric())
             .map_or(0, |at| at + 1);
         let (name, rest) = self.field.split_at(end);
-        text.replace(&self.field, &format!("{name}_{id}{rest}"))
+        text.replace(&self.field, &format!("{name}x{id}{rest}"))
     }
 }
 

@@ -17,10 +17,10 @@ use crate::schemas::{Registered, Schema, SchemaError, SchemaSource, SchemaType};
 
 /// The schema that good messages have.
 const GOOD: u32 = 1;
-/// Schemas that are made up, in turns.
+/// Schemas that are made up in each round.
 const MADE_UP: u32 = 5;
 /// Rounds of a test.
-const ROUNDS: u32 = 150;
+const ROUNDS: u32 = 100;
 /// Good messages of a round; as many others are between them.
 const MESSAGES: usize = 24;
 
@@ -155,15 +155,14 @@ struct Pair {
 }
 
 impl Pair {
-    fn open(engine: &PluginEngine, format: Format) -> Self {
-        let plugin = Plugin::load(engine, format.plugin).unwrap();
+    fn open(plugin: &Plugin, format: Format) -> Self {
         let schemas = Arc::new(Schemas {
             schema_type: format.schema_type,
             texts: Mutex::new(HashMap::from([(GOOD, format.schema.clone())])),
         });
         let open = || {
             let (options, source) = (serde_json::json!({}), Arc::clone(&schemas));
-            Deserializer::open(&plugin, Part::Value, &options, source, Limits::default()).unwrap()
+            Deserializer::open(plugin, Part::Value, &options, source, Limits::default()).unwrap()
         };
         let good: Vec<_> = format.payloads.iter().map(|it| framed(GOOD, it)).collect();
         let expected = rows(&mut open(), &good);
@@ -211,7 +210,7 @@ impl Pair {
                 Ok(_) => {}
                 Err(reason) => {
                     assert!(at % 2 == 1, "{reason}: {}", shown());
-                    for broken in ["trapped", "ran for longer", "more memory", "not valid"] {
+                    for broken in ["trapped", "ran for longer", "needs more memory"] {
                         assert!(
                             !reason.contains(&format!("the plug-in {broken}")),
                             "{reason}: {}",
@@ -245,8 +244,14 @@ fn arbitrary_bytes_break_nothing() {
         now.unwrap().as_secs()
     });
     let engine = PluginEngine::new(None).unwrap();
-    let formats = formats().into_iter();
-    let mut pairs: Vec<Pair> = formats.map(|it| Pair::open(&engine, it)).collect();
+    let plugins = ["avro", "protobuf", "json"];
+    let plugins = plugins.map(|name| (name, Plugin::load(&engine, name).unwrap()));
+    let open = |format: Format| {
+        let mut plugins = plugins.iter();
+        let plugin = plugins.find(|(name, _)| *name == format.plugin);
+        Pair::open(&plugin.unwrap().1, format)
+    };
+    let mut pairs: Vec<Pair> = formats().into_iter().map(open).collect();
     let mut random = Random::new(seed);
     let (mut rounds, mut read) = (0_u32, 0);
     while seconds.map_or(rounds < ROUNDS, |seconds| {
