@@ -14,7 +14,9 @@ fn main() {
     let root = Path::new(&host).join("..");
     let out = PathBuf::from(std::env::var_os("OUT_DIR").expect("cargo sets OUT_DIR"));
     let watch = |path: &str| println!("cargo::rerun-if-changed={}", root.join(path).display());
-    ["wit", "scripts/build-guest", "Cargo.toml", "Cargo.lock"].map(watch);
+    for path in ["wit", "scripts/build-guest", "Cargo.toml", "Cargo.lock"] {
+        watch(path);
+    }
     // Not whole folders: tests are in them too.
     for guest in GUESTS.into_iter().chain(["sdk"]) {
         watch(&format!("guests/{guest}/Cargo.toml"));
