@@ -17,7 +17,7 @@
 //! ```
 
 mod lies;
-mod write;
+pub mod write;
 
 use weir_guest::{
     Batch, BatchError, Column, Decoded, Description, Deserializer, Part, Table, event_time, log,
@@ -27,7 +27,8 @@ use weir_guest::{
 /// Bytes of a `grow`.
 const GROWTH: usize = 48 << 20;
 
-struct Misbehaving {
+/// The deserializer.
+pub struct Misbehaving {
     table: Table,
     batches: i64,
 }

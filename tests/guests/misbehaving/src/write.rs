@@ -17,7 +17,8 @@ use weir_guest::rows::MessageError;
 use weir_guest::types::BinaryColumn;
 use weir_guest::{BatchError, Description, Encoded, Part, RowBatch, Serializer, Target};
 
-struct Misbehaving {
+/// The serializer.
+pub struct Misbehaving {
     prepare: String,
     waits: u32,
     payloads: PayloadBuilder,
