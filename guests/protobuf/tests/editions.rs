@@ -37,8 +37,8 @@ fn case(seed: u64) -> Case {
 type Outcome = Result<(Json, Option<Vec<u8>>), String>;
 
 /// The bytes of a message, whatever the order of maps' entries and of extensions: that is nobody's.
-fn bag(message: &Vec<u8>) -> Vec<u8> {
-    let mut bytes = message.clone();
+fn bag(message: &[u8]) -> Vec<u8> {
+    let mut bytes = message.to_vec();
     bytes.sort_unstable();
     bytes
 }
@@ -109,12 +109,13 @@ fn files_are_what_google_s_protoc_and_python_make_of_them() {
         .iter()
         .zip(&ours)
         .map(|(case, ours)| {
-            let mut messages: Vec<String> = case.messages.iter().map(hex).collect();
+            let mut messages: Vec<String> =
+                case.messages.iter().map(|message| hex(message)).collect();
             let written = ours
                 .iter()
                 .flatten()
                 .filter_map(|(_, written)| written.as_ref());
-            messages.extend(written.map(hex));
+            messages.extend(written.map(|message| hex(message)));
             json!({ "text": case.text, "message": "p.e.M1", "messages": messages })
         })
         .collect();
@@ -127,7 +128,7 @@ fn files_are_what_google_s_protoc_and_python_make_of_them() {
         let by_descriptor = outcomes(descriptor, &case.messages);
         let is_as = |(one, other): (&Outcome, &Outcome)| match (one, other) {
             (Ok((one, written)), Ok((other, as_other))) => {
-                one == other && written.as_ref().map(bag) == as_other.as_ref().map(bag)
+                one == other && written.as_deref().map(bag) == as_other.as_deref().map(bag)
             }
             _ => one == other,
         };

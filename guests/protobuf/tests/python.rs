@@ -54,7 +54,7 @@ fn task(case: &Case) -> Json {
     json!({
         "files": [base64::engine::general_purpose::STANDARD.encode(file)],
         "message": case.descriptor.full_name(),
-        "messages": case.messages.iter().map(hex).collect::<Vec<_>>(),
+        "messages": case.messages.iter().map(|message| hex(message)).collect::<Vec<_>>(),
     })
 }
 

@@ -235,6 +235,7 @@ impl Pair {
 }
 
 #[test]
+#[expect(clippy::print_stdout, reason = "what was tried, for who lets it last")]
 fn arbitrary_bytes_break_nothing() {
     let seconds = std::env::var("WEIR_ARBITRARY_SECONDS").ok();
     let seconds: Option<u64> = seconds.map(|seconds| seconds.parse().expect("a number"));

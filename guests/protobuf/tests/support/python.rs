@@ -45,7 +45,7 @@ pub(crate) fn answers(script: &str, tasks: &[Json]) -> Option<Vec<Json>> {
     Some(answers)
 }
 
-pub(crate) fn hex(message: &Vec<u8>) -> String {
+pub(crate) fn hex(message: &[u8]) -> String {
     message.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
