@@ -125,7 +125,10 @@ fn print_memory(measured: &[memory::Memory], as_json: bool) {
         }
         return;
     }
-    let mib = |bytes: i64| format!("{}.{:02}", bytes >> 20, (bytes & 0xf_ffff) * 100 >> 20);
+    let mib = |bytes: i64| {
+        let kib = i32::try_from(bytes / 1024).unwrap_or(i32::MAX);
+        format!("{:.2}", f64::from(kib) / 1024.0)
+    };
     let of = |bytes: usize| mib(i64::try_from(bytes).unwrap_or(i64::MAX));
     println!(
         "{:30} {:>8} {:>12} {:>12} {:>14}",
