@@ -182,6 +182,21 @@ impl<'a> Variable<'a> {
         (self.bytes, value)
     }
 
+    /// The lengths of the values of these rows.
+    ///
+    /// # Panics
+    /// If there are not as many rows.
+    #[inline(always)]
+    pub fn lengths(self, rows: std::ops::Range<usize>) -> impl Iterator<Item = u32> {
+        let offsets = match rows.is_empty() {
+            true => &[],
+            false => &self.offsets[rows.start..=rows.end],
+        };
+        let offsets = offsets.iter().map(|offset| u32::from_le_bytes(*offset));
+        // They never decrease.
+        offsets.clone().skip(1).zip(offsets).map(|(end, start)| end.wrapping_sub(start))
+    }
+
     /// All values end to end.
     #[must_use]
     pub fn all(self) -> &'a [u8] {

@@ -16,7 +16,7 @@ mod digits;
 mod literal;
 
 pub use digits::{SIGNED, UNSIGNED, decimal_digits, eight_digits, signed, unsigned};
-pub use literal::Literal;
+pub use literal::{Literal, Short};
 
 use std::ops::Range;
 
@@ -53,6 +53,33 @@ impl Lane {
     #[inline(always)]
     pub fn put_slice(&mut self, out: &mut [u8], bytes: &[u8]) {
         self.put_range(out, bytes, 0..bytes.len());
+    }
+
+    /// Writes these of the bytes, with what lies behind them; `false`, and nothing, if that is too
+    /// little. There is no call in it.
+    ///
+    /// # Panics
+    /// If the row's region is full.
+    #[inline(always)]
+    pub fn put_wide(&mut self, out: &mut [u8], bytes: &[u8], range: Range<usize>) -> bool {
+        let mut pieces = bytes.get(range.start..).unwrap_or_default();
+        let len = range.end - range.start;
+        if len + 2 * PIECE > pieces.len() {
+            return false;
+        }
+        let mut at = self.at;
+        self.at += len;
+        loop {
+            let Some(piece) = pieces.first_chunk::<{ 2 * PIECE }>() else {
+                return false;
+            };
+            store(out, at, piece);
+            at += 2 * PIECE;
+            if at >= self.at {
+                return true;
+            }
+            pieces = &pieces[2 * PIECE..];
+        }
     }
 
     /// Writes these of the bytes; short ones with what lies behind them.
@@ -139,11 +166,11 @@ impl<'r> Rooms<'r> {
         }
     }
 
-    /// `of` a row's values, for each row: those from one bound to the next.
+    /// What each row takes by its place among them.
     #[inline(always)]
-    pub fn add_each(&mut self, bounds: &[usize], of: impl Fn(Range<usize>) -> u64) {
-        for (room, bounds) in self.rooms.iter_mut().zip(bounds.windows(2)) {
-            *room = room.saturating_add(of(bounds[0]..bounds[1]));
+    pub fn add_each(&mut self, sizes: impl Iterator<Item = u64>) {
+        for (room, size) in self.rooms.iter_mut().zip(sizes) {
+            *room = room.saturating_add(size);
         }
     }
 }

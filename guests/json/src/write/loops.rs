@@ -4,43 +4,67 @@
 use std::cell::Cell;
 
 use weir_guest::arrays::{Bits, Integers, NumberFault, Scale, Validity, Variable};
-use weir_guest::lanes::{Lane, Literal, signed, unsigned};
+use weir_guest::lanes::{Lane, Literal, Short, signed, unsigned};
 
 use super::float::{self, Places};
 use super::text;
 
-/// Writes what comes before each value, and the value.
+/// Writes what comes before each value, and the value. A lane is copied and written back, so that
+/// it is in registers meanwhile.
 #[inline(always)]
 fn each(
-    before: &Literal,
+    before: Short,
     lanes: &mut [Lane],
     out: &mut [u8],
     mut write: impl FnMut(&mut Lane, &mut [u8]),
 ) {
-    for lane in lanes {
-        before.put(lane, out);
+    up_to(before, lanes, out, |lane, out| {
         write(lane, out);
-    }
+        true
+    });
 }
 
 /// As [`each`], up to a value that cannot be written.
 #[inline(always)]
 fn each_or<E>(
-    before: &Literal,
+    before: Short,
     lanes: &mut [Lane],
     out: &mut [u8],
     mut write: impl FnMut(&mut Lane, &mut [u8]) -> Result<(), E>,
 ) -> Result<(), E> {
-    for lane in lanes {
-        before.put(lane, out);
-        write(lane, out)?;
-    }
-    Ok(())
+    let mut failed = Ok(());
+    up_to(before, lanes, out, |lane, out| {
+        failed = write(lane, out);
+        failed.is_ok()
+    });
+    failed
 }
 
+/// As [`each`], up to a value that is not written here; says how many were.
+#[inline(always)]
+fn up_to(
+    before: Short,
+    lanes: &mut [Lane],
+    out: &mut [u8],
+    mut write: impl FnMut(&mut Lane, &mut [u8]) -> bool,
+) -> usize {
+    for (at, lane) in lanes.iter_mut().enumerate() {
+        let mut now = *lane;
+        before.put(&mut now, out);
+        if !write(&mut now, out) {
+            return at;
+        }
+        *lane = now;
+    }
+    lanes.len()
+}
+
+/// Writes what comes before each value, be it long.
 #[inline(never)]
 pub(super) fn before(before: &Literal, lanes: &mut [Lane], out: &mut [u8]) {
-    each(before, lanes, out, |_, _| {});
+    for lane in lanes {
+        before.put(lane, out);
+    }
 }
 
 /// Writes what takes the place of nulls, and copies the lanes of the other values, whose number is
@@ -76,12 +100,12 @@ pub(super) fn bring_back(there: &[Lane], places: &[usize], lanes: &mut [Lane]) {
 }
 
 #[inline(never)]
-pub(super) fn nulls(before: &Literal, lanes: &mut [Lane], out: &mut [u8]) {
+pub(super) fn nulls(before: Short, lanes: &mut [Lane], out: &mut [u8]) {
     each(before, lanes, out, |lane, out| lane.put(out, b"null", 4));
 }
 
 #[inline(never)]
-pub(super) fn booleans(before: &Literal, bits: Bits<'_>, lanes: &mut [Lane], out: &mut [u8]) {
+pub(super) fn booleans(before: Short, bits: Bits<'_>, lanes: &mut [Lane], out: &mut [u8]) {
     each(before, lanes, out, |lane, out| {
         let value = bits.get(lane.index);
         let text = if value { b"true    " } else { b"false   " };
@@ -91,7 +115,7 @@ pub(super) fn booleans(before: &Literal, bits: Bits<'_>, lanes: &mut [Lane], out
 
 /// Whole numbers as they are.
 pub(super) fn integers(
-    before: &Literal,
+    before: Short,
     values: Integers<'_>,
     lanes: &mut [Lane],
     out: &mut [u8],
@@ -110,7 +134,7 @@ pub(super) fn integers(
 
 #[inline(never)]
 fn numbers<const N: usize>(
-    before: &Literal,
+    before: Short,
     values: &[[u8; N]],
     value: impl Fn([u8; N]) -> i64,
     lanes: &mut [Lane],
@@ -122,7 +146,7 @@ fn numbers<const N: usize>(
 }
 
 #[inline(never)]
-fn longs(before: &Literal, values: &[[u8; 8]], lanes: &mut [Lane], out: &mut [u8]) {
+fn longs(before: Short, values: &[[u8; 8]], lanes: &mut [Lane], out: &mut [u8]) {
     each(before, lanes, out, |lane, out| {
         unsigned(lane, out, u64::from_le_bytes(values[lane.index]));
     });
@@ -130,7 +154,7 @@ fn longs(before: &Literal, values: &[[u8; 8]], lanes: &mut [Lane], out: &mut [u8
 
 #[inline(never)]
 pub(super) fn scaled(
-    before: &Literal,
+    before: Short,
     values: Integers<'_>,
     scale: Scale,
     lanes: &mut [Lane],
@@ -145,7 +169,7 @@ pub(super) fn scaled(
 /// `None` if one is no number.
 #[inline(never)]
 pub(super) fn singles(
-    before: &Literal,
+    before: Short,
     value: impl Fn(usize) -> f32,
     lanes: &mut [Lane],
     out: &mut [u8],
@@ -156,34 +180,97 @@ pub(super) fn singles(
     written.ok()
 }
 
-/// `None` if one is no number.
-#[inline(never)]
+/// `None` if one is no number. Numbers of few digits and of many have a loop each, without any
+/// call, and there is a third way for what is neither.
 pub(super) fn doubles(
-    before: &Literal,
+    before: Short,
     values: &[[u8; 8]],
     places: &Cell<Places>,
     lanes: &mut [Lane],
     out: &mut [u8],
 ) -> Option<()> {
-    let written = each_or(before, lanes, out, |lane, out| {
+    let mut rest = lanes;
+    loop {
+        let done = if places.get().are_few() {
+            few_digits(before, values, places.get(), rest, out)
+        } else {
+            many_digits(before, values, rest, out)
+        };
+        let Some((lane, behind)) = rest[done..].split_first_mut() else {
+            return Some(());
+        };
+        rest = behind;
         let value = f64::from_le_bytes(values[lane.index]);
-        float::double(lane, out, value, places).ok_or(())
-    });
-    written.ok()
+        before.put(lane, out);
+        let start = lane.at;
+        if !float::full(lane, out, value) {
+            lane.at = start;
+            float::any(lane, out, value)?;
+        }
+        places.set(Places::after(&out[start..lane.at]));
+    }
 }
 
-/// Texts in which nothing has to be escaped.
+/// Writes values up to the first of more digits or places, and says how many.
 #[inline(never)]
-pub(super) fn clean(before: &Literal, values: Variable<'_>, lanes: &mut [Lane], out: &mut [u8]) {
-    each(before, lanes, out, |lane, out| {
-        let (bytes, span) = values.value(lane.index);
-        lane.put_range(out, bytes, span);
+fn few_digits(
+    before: Short,
+    values: &[[u8; 8]],
+    places: Places,
+    lanes: &mut [Lane],
+    out: &mut [u8],
+) -> usize {
+    up_to(before, lanes, out, |lane, out| {
+        let value = f64::from_le_bytes(values[lane.index]);
+        float::short(lane, out, value, places)
+    })
+}
+
+/// Writes values up to the first that has few digits, or an exponent, and says how many.
+#[inline(never)]
+fn many_digits(
+    before: Short,
+    values: &[[u8; 8]],
+    lanes: &mut [Lane],
+    out: &mut [u8],
+) -> usize {
+    /// Texts of fewer characters are worth trying to write otherwise.
+    const MANY: usize = 9;
+    up_to(before, lanes, out, |lane, out| {
+        let start = lane.at;
+        let value = f64::from_le_bytes(values[lane.index]);
+        float::full(lane, out, value) && lane.at - start >= MANY
+    })
+}
+
+/// Texts in which nothing has to be escaped. Only for the last of a batch is a call needed.
+pub(super) fn clean(before: Short, values: Variable<'_>, lanes: &mut [Lane], out: &mut [u8]) {
+    let mut rest = lanes;
+    loop {
+        let done = wide(before, values, rest, out);
+        let Some((lane, behind)) = rest[done..].split_first_mut() else {
+            return;
+        };
+        rest = behind;
+        before.put(lane, out);
+        lane.put_slice(out, values.get(lane.index));
         lane.put(out, b"\"", 1);
-    });
+    }
+}
+
+/// Writes texts up to the first behind which too little lies, and says how many.
+#[inline(never)]
+fn wide(before: Short, values: Variable<'_>, lanes: &mut [Lane], out: &mut [u8]) -> usize {
+    up_to(before, lanes, out, |lane, out| {
+        let (bytes, span) = values.value(lane.index);
+        let written = lane.put_wide(out, bytes, span);
+        lane.put(out, b"\"", 1);
+        written
+    })
 }
 
 #[inline(never)]
-pub(super) fn escaped(before: &Literal, values: Variable<'_>, lanes: &mut [Lane], out: &mut [u8]) {
+pub(super) fn escaped(before: Short, values: Variable<'_>, lanes: &mut [Lane], out: &mut [u8]) {
     each(before, lanes, out, |lane, out| {
         text::escaped(lane, out, values.get(lane.index));
         lane.put(out, b"\"", 1);

@@ -1,7 +1,7 @@
 //! Values to text, a column at a time.
 
 use weir_guest::arrays::{NumberFault, Validity, half};
-use weir_guest::lanes::{Lane, Literal};
+use weir_guest::lanes::{Lane, Literal, Short};
 
 use super::bind::{Node, Values};
 use super::fault::{Fault, Stop};
@@ -38,55 +38,55 @@ impl Node<'_> {
 
     /// Writes a value for each lane.
     fn write_values(&self, lanes: &mut [Lane], out: &mut [u8]) -> Result<(), Stop> {
+        let is_nested = matches!(
+            self.values,
+            Values::List(..) | Values::Map(..) | Values::Object(_)
+        );
+        let before = self.before.short().filter(|_| !is_nested);
+        let before = before.unwrap_or_else(|| {
+            loops::before(self.before, lanes, out);
+            Short::default()
+        });
         match &self.values {
             Values::Null => {
-                loops::nulls(self.before, lanes, out);
+                loops::nulls(before, lanes, out);
                 Ok(())
             }
             Values::Boolean(bits) => {
-                loops::booleans(self.before, *bits, lanes, out);
+                loops::booleans(before, *bits, lanes, out);
                 Ok(())
             }
             Values::Plain(values) => {
-                loops::integers(self.before, *values, lanes, out);
+                loops::integers(before, *values, lanes, out);
                 Ok(())
             }
             Values::Integer(values, scale) => {
-                loops::scaled(self.before, *values, *scale, lanes, out)
+                loops::scaled(before, *values, *scale, lanes, out)
                     .map_err(|fault| self.stop(Fault::Number(fault)))
             }
             Values::Float32(values) => {
                 let value = |row: usize| f32::from_le_bytes(values[row]);
-                self.finite(loops::singles(self.before, value, lanes, out))
+                self.finite(loops::singles(before, value, lanes, out))
             }
             Values::Half(values) => {
                 let value = |row: usize| half(u16::from_le_bytes(values[row]));
-                self.finite(loops::singles(self.before, value, lanes, out))
+                self.finite(loops::singles(before, value, lanes, out))
             }
             Values::Float64(values, places) => {
-                self.finite(loops::doubles(self.before, values, places, lanes, out))
+                self.finite(loops::doubles(before, values, places, lanes, out))
             }
             Values::Clean(values) => {
-                loops::clean(self.before, *values, lanes, out);
+                loops::clean(before, *values, lanes, out);
                 Ok(())
             }
             Values::Text(values) => {
-                loops::escaped(self.before, *values, lanes, out);
+                loops::escaped(before, *values, lanes, out);
                 Ok(())
             }
-            Values::List(lists, item) => {
-                loops::before(self.before, lanes, out);
-                nested::list(*lists, item, lanes, out)
-            }
-            Values::Map(lists, keys, value) => {
-                loops::before(self.before, lanes, out);
-                nested::map(*lists, keys, value, lanes, out)
-            }
-            Values::Object(members) => {
-                loops::before(self.before, lanes, out);
-                nested::object(members, lanes, out)
-            }
-            _ => self.write_rare(lanes, out),
+            Values::List(lists, item) => nested::list(*lists, item, lanes, out),
+            Values::Map(lists, keys, value) => nested::map(*lists, keys, value, lanes, out),
+            Values::Object(members) => nested::object(members, lanes, out),
+            _ => self.write_rare(before, lanes, out),
         }
     }
 

@@ -5,7 +5,7 @@ use weir_guest::arrays::NumberFault;
 use weir_guest::arrays::text::{
     push_base64, push_date, push_decimal, push_period, push_time, push_timestamp, push_uuid,
 };
-use weir_guest::lanes::Lane;
+use weir_guest::lanes::{Lane, Short};
 
 use super::bind::{Node, Values};
 use super::compile::Interval;
@@ -13,12 +13,17 @@ use super::fault::{Fault, Stop};
 use crate::types::Written;
 
 impl Node<'_> {
-    pub(super) fn write_rare(&self, lanes: &mut [Lane], out: &mut [u8]) -> Result<(), Stop> {
+    pub(super) fn write_rare(
+        &self,
+        before: Short,
+        lanes: &mut [Lane],
+        out: &mut [u8],
+    ) -> Result<(), Stop> {
         let mut text = Vec::new();
         for lane in lanes {
             text.clear();
             self.push(lane.index, &mut text)?;
-            self.before.put(lane, out);
+            before.put(lane, out);
             lane.put_slice(out, &text);
         }
         Ok(())

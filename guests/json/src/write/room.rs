@@ -1,6 +1,8 @@
 //! How long the text of a row can get.
 
-use weir_guest::arrays::Variable;
+use std::ops::Range;
+
+use weir_guest::arrays::{Lists, Variable};
 use weir_guest::lanes::{Rooms, SIGNED};
 
 use super::bind::{Keys, Node, Values};
@@ -39,31 +41,39 @@ impl Node<'_> {
         self.before.len().max(absent) as u64 + value
     }
 
-    /// Adds what the texts and items of values take, which for each row are those from one bound
-    /// to the next.
-    pub(super) fn add_variable(&self, bounds: &[usize], rooms: &mut Rooms<'_>) {
+    /// Adds what the texts and items of the values of each row take.
+    pub(super) fn add_variable(&self, bounds: &Bounds, rooms: &mut Rooms<'_>) {
         match &self.values {
             Values::Clean(values) | Values::Json(values) => {
-                rooms.add_each(bounds, |rows| values.span(rows).1.len() as u64);
+                if let Bounds::Each(rows) = bounds {
+                    add_lengths(*values, rows.clone(), rooms);
+                } else {
+                    rooms.add_each(bounds.ranges().map(|rows| values.span(rows).1.len() as u64));
+                }
             }
-            Values::Text(values) => rooms.add_each(bounds, |rows| escaped(*values, rows)),
+            Values::Text(values) => {
+                rooms.add_each(bounds.ranges().map(|rows| escaped(*values, rows)));
+            }
             Values::Base64(values) => {
-                rooms.add_each(bounds, |rows| base64(values.span(rows).1.len() as u64));
+                let size = |rows| base64(values.span(rows).1.len() as u64);
+                rooms.add_each(bounds.ranges().map(size));
             }
             Values::List(lists, item) => {
                 let fixed = item.fixed();
-                let bounds: Vec<usize> = bounds.iter().map(|row| lists.before(*row)).collect();
-                rooms.add_each(&bounds, |items| (items.len() as u64).saturating_mul(fixed));
+                let bounds = bounds.below(*lists);
+                let size = |items: Range<usize>| (items.len() as u64).saturating_mul(fixed);
+                rooms.add_each(bounds.ranges().map(size));
                 item.add_variable(&bounds, rooms);
             }
             Values::Map(lists, keys, value) => {
                 /// A comma, two quotes and a colon.
                 const AROUND: u64 = 4;
                 let fixed = AROUND + SIGNED as u64 + value.fixed();
-                let bounds: Vec<usize> = bounds.iter().map(|row| lists.before(*row)).collect();
-                rooms.add_each(&bounds, |entries| (entries.len() as u64).saturating_mul(fixed));
+                let bounds = bounds.below(*lists);
+                let size = |entries: Range<usize>| (entries.len() as u64).saturating_mul(fixed);
+                rooms.add_each(bounds.ranges().map(size));
                 if let Keys::Text(keys) = keys {
-                    rooms.add_each(&bounds, |rows| escaped(*keys, rows));
+                    rooms.add_each(bounds.ranges().map(|rows| escaped(*keys, rows)));
                 }
                 value.add_variable(&bounds, rooms);
             }
@@ -77,7 +87,40 @@ impl Node<'_> {
     }
 }
 
-fn escaped(values: Variable<'_>, rows: std::ops::Range<usize>) -> u64 {
+/// Which values of a column each row has.
+pub(super) enum Bounds {
+    /// One each.
+    Each(Range<usize>),
+    /// Those from one bound to the next.
+    Items(Vec<usize>),
+}
+
+impl Bounds {
+    fn ranges(&self) -> impl Iterator<Item = Range<usize>> {
+        let (rows, items) = match self {
+            Self::Each(rows) => (rows.clone(), &[][..]),
+            Self::Items(items) => (0..0, &items[..]),
+        };
+        let items = items.windows(2).map(|ends| ends[0]..ends[1]);
+        rows.map(|row| row..row + 1).chain(items)
+    }
+
+    /// Those of what is in the lists.
+    fn below(&self, lists: Lists<'_>) -> Self {
+        let before = |row: usize| lists.before(row);
+        Self::Items(match self {
+            Self::Each(rows) => (rows.start..=rows.end).map(before).collect(),
+            Self::Items(items) => items.iter().map(|row| before(*row)).collect(),
+        })
+    }
+}
+
+#[inline(never)]
+fn add_lengths(values: Variable<'_>, rows: Range<usize>, rooms: &mut Rooms<'_>) {
+    rooms.add_each(values.lengths(rows).map(u64::from));
+}
+
+fn escaped(values: Variable<'_>, rows: Range<usize>) -> u64 {
     let (bytes, span) = values.span(rows);
     let text = &bytes[span];
     text.len() as u64 + ESCAPED * u64::from(scan::specials_of(text))

@@ -10,6 +10,7 @@ use super::bind::Node;
 use super::compile::{Root, WritePlan};
 use super::fault::Stop;
 use super::nested;
+use super::room::Bounds;
 
 /// Writes all rows of a batch.
 pub(super) fn write(plan: &WritePlan, rows: &RowBatch, payloads: &mut PayloadBuilder) {
@@ -47,9 +48,8 @@ impl WriteRows for BoundPlan<'_> {
             Bound::Value(node) => std::slice::from_ref(node),
         };
         rooms.add(BRACES + nodes.iter().map(Node::fixed).sum::<u64>());
-        let bounds: Vec<usize> = (rows.start..=rows.end).collect();
         for node in nodes {
-            node.add_variable(&bounds, rooms);
+            node.add_variable(&Bounds::Each(rows.clone()), rooms);
         }
     }
 
@@ -62,6 +62,10 @@ impl WriteRows for BoundPlan<'_> {
 
     fn reason(&self, stop: Stop) -> String {
         stop.reason(self.plan)
+    }
+
+    fn checks(&self) -> bool {
+        self.plan.validator.is_some()
     }
 
     fn check(&self, payload: &[u8]) -> Result<(), String> {

@@ -13,7 +13,7 @@ use super::framing::header_name;
 pub struct PayloadBuilder {
     /// What each payload begins with.
     pub(super) prefix: Vec<u8>,
-    offsets: Vec<u32>,
+    pub(super) offsets: Vec<u32>,
     pub(super) bytes: Vec<u8>,
     /// Rows whose payload is null.
     nulls: Vec<u32>,

@@ -1,7 +1,7 @@
 //! Whole numbers as decimal digits, eight at a time within a word (the steps by 10,000, 100 and 10
 //! are Xiang JunBo's), so that there is no branch for each digit.
 
-use super::{Lane, store};
+use super::Lane;
 
 /// Bytes that [`unsigned`] takes at most.
 pub const UNSIGNED: usize = 20;
@@ -50,7 +50,9 @@ pub fn unsigned(lane: &mut Lane, out: &mut [u8], value: u64) {
 /// If the row's region is full.
 #[inline(always)]
 pub fn signed(lane: &mut Lane, out: &mut [u8], value: i64) {
-    lane.put(out, b"-", usize::from(value < 0));
+    if value < 0 {
+        lane.put(out, b"-", 1);
+    }
     unsigned(lane, out, value.unsigned_abs());
 }
 
@@ -70,16 +72,10 @@ fn long(lane: &mut Lane, out: &mut [u8], value: u64) {
     if high < EIGHT {
         first(lane, out, high);
     } else {
-        longest(lane, out, high);
+        first(lane, out, high / EIGHT);
+        lane.put(out, &decimal_digits(eight_digits(high % EIGHT)), 8);
     }
     lane.put(out, &decimal_digits(eight_digits(low)), 8);
-}
-
-#[inline(never)]
-fn longest(lane: &mut Lane, out: &mut [u8], high: u64) {
-    first(lane, out, high / EIGHT);
-    store(out, lane.at, &decimal_digits(eight_digits(high % EIGHT)));
-    lane.at += 8;
 }
 
 #[cfg(test)]

@@ -52,12 +52,41 @@ impl Literal {
         lane.at += self.len;
     }
 
+    /// The same as one piece, if it fits in one.
+    #[must_use]
+    pub fn short(&self) -> Option<Short> {
+        let short = Short {
+            piece: self.first,
+            len: self.len,
+        };
+        self.rest.is_empty().then_some(short)
+    }
+
     #[inline(never)]
     fn put_rest(&self, mut at: usize, out: &mut [u8]) {
         for piece in &self.rest {
             store(out, at, piece);
             at += PIECE;
         }
+    }
+}
+
+/// A literal of one piece: writing it takes no call, with which a loop would keep little in
+/// registers. By default it is empty.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Short {
+    piece: [u8; PIECE],
+    len: usize,
+}
+
+impl Short {
+    /// Writes it.
+    ///
+    /// # Panics
+    /// If the row's region is full.
+    #[inline(always)]
+    pub fn put(self, lane: &mut Lane, out: &mut [u8]) {
+        lane.put(out, &self.piece, self.len);
     }
 }
 
@@ -77,6 +106,12 @@ mod tests {
             literal.put(&mut lane, &mut out);
             assert_eq!(lane.at, 1 + len);
             assert_eq!(out[1..=len], bytes);
+            assert_eq!(literal.short().is_some(), len <= PIECE);
+            if let Some(short) = literal.short() {
+                let (mut again, mut lane) = (vec![0; out.len()], Lane { at: 1, index: 0 });
+                short.put(&mut lane, &mut again);
+                assert_eq!((lane.at, &again), (1 + len, &out));
+            }
         }
     }
 }
