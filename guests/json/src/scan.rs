@@ -29,7 +29,10 @@ pub(crate) fn has_special(bytes: &[u8]) -> bool {
     let (blocks, rest) = bytes.as_chunks::<MANY>();
     let in_block = |block: &[u8; MANY]| {
         let (chunks, _) = block.as_chunks::<16>();
-        chunks.iter().fold(0, |found, chunk| found | specials(chunk)) != 0
+        chunks
+            .iter()
+            .fold(0, |found, chunk| found | specials(chunk))
+            != 0
     };
     blocks.iter().any(in_block) || special(rest, 0).is_some()
 }
@@ -39,7 +42,11 @@ pub(crate) fn specials_of(bytes: &[u8]) -> u32 {
     let (chunks, rest) = bytes.as_chunks::<16>();
     let count = |found: u32| found.count_ones();
     let whole: u32 = chunks.iter().map(|chunk| count(specials(chunk))).sum();
-    whole + rest.iter().map(|byte| u32::from(is_special(*byte))).sum::<u32>()
+    whole
+        + rest
+            .iter()
+            .map(|byte| u32::from(is_special(*byte)))
+            .sum::<u32>()
 }
 
 #[inline(always)]

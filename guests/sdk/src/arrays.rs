@@ -194,7 +194,11 @@ impl<'a> Variable<'a> {
         };
         let offsets = offsets.iter().map(|offset| u32::from_le_bytes(*offset));
         // They never decrease.
-        offsets.clone().skip(1).zip(offsets).map(|(end, start)| end.wrapping_sub(start))
+        offsets
+            .clone()
+            .skip(1)
+            .zip(offsets)
+            .map(|(end, start)| end.wrapping_sub(start))
     }
 
     /// All values end to end.

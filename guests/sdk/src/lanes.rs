@@ -46,6 +46,21 @@ impl Lane {
         self.at += len;
     }
 
+    /// Lets `write` write up to [`ROOM`] bytes.
+    ///
+    /// # Panics
+    /// If the row's region is full.
+    #[inline(always)]
+    pub fn with_room<T>(&mut self, out: &mut [u8], write: impl FnOnce(&mut Room<'_>) -> T) -> T {
+        let Some(bytes) = out.get_mut(self.at..).and_then(<[u8]>::first_chunk_mut) else {
+            full();
+        };
+        let mut room = Room { bytes, len: 0 };
+        let written = write(&mut room);
+        self.at += room.len;
+        written
+    }
+
     /// Writes bytes, any number of them.
     ///
     /// # Panics
@@ -97,6 +112,39 @@ impl Lane {
         } else {
             self.at = copy(out, self.at, &bytes[range]);
         }
+    }
+}
+
+/// Bytes that a [`Room`] takes.
+pub const ROOM: usize = SLACK / 2;
+
+/// Where a lane goes on: it is looked once whether there is room, and not for each piece.
+#[derive(Debug)]
+pub struct Room<'o> {
+    bytes: &'o mut [u8; SLACK],
+    len: usize,
+}
+
+impl Room<'_> {
+    /// Writes a piece of which `len` bytes count. What would begin behind [`ROOM`] bytes lands
+    /// somewhere among them: that is for the caller to know.
+    #[inline(always)]
+    pub fn put<const N: usize>(&mut self, piece: &[u8; N], len: usize) {
+        const { assert!(N <= ROOM, "a piece is half of the bytes at most") };
+        debug_assert!(self.len < ROOM, "there is no room for so much");
+        // A mask instead of a check.
+        let at = self.len & (ROOM - 1);
+        if let Some(room) = self.bytes[at..].first_chunk_mut() {
+            *room = *piece;
+        }
+        self.len += len;
+    }
+
+    /// How many bytes were written.
+    #[inline(always)]
+    #[must_use]
+    pub fn written(&self) -> usize {
+        self.len
     }
 }
 

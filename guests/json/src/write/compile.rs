@@ -266,7 +266,9 @@ impl Compiler<'_> {
                     Op::Integer(self.units(column, *unit).ok_or_else(misfit)?)
                 }
             }
-            (Kind::List(item), "+l") => Op::List(Box::new(self.step(Some(item), below()?, Place::Item)?)),
+            (Kind::List(item), "+l") => {
+                Op::List(Box::new(self.step(Some(item), below()?, Place::Item)?))
+            }
             (Kind::Map(value), "+m") => self.map(Some(value), column)?,
             (Kind::Struct(members), "+s") => {
                 let below: Vec<usize> = children(self.fields, column).collect();
@@ -343,7 +345,10 @@ impl Compiler<'_> {
                         path(self.fields, column)
                     ));
                 }
-                Ok(Op::Map(key, Box::new(self.step(value, values, Place::Alone)?)))
+                Ok(Op::Map(
+                    key,
+                    Box::new(self.step(value, values, Place::Alone)?),
+                ))
             }
             _ => Err(self.misfit(None, column)),
         }

@@ -1,6 +1,6 @@
 //! Floating-point numbers as the shortest text that is read as the same number.
 
-use weir_guest::lanes::{Lane, decimal_digits, eight_digits, unsigned};
+use weir_guest::lanes::{Lane, Room, decimal_digits, eight_digits, unsigned};
 
 /// How many places behind the point the numbers of a column seem to have; `None` where they have
 /// all their digits.
@@ -78,7 +78,7 @@ pub(super) fn single(lane: &mut Lane, out: &mut [u8], value: f32) -> Option<()> 
 /// digits that is read as this number is the shortest one, and what is read is the nearest to the
 /// quotient of two numbers that are exact, which is what a division gives.
 #[inline(always)]
-pub(super) fn short(lane: &mut Lane, out: &mut [u8], value: f64, places: Places) -> bool {
+pub(super) fn short(room: &mut Room<'_>, value: f64, places: Places) -> bool {
     let Places(Some(places)) = places else {
         return false;
     };
@@ -89,19 +89,19 @@ pub(super) fn short(lane: &mut Lane, out: &mut [u8], value: f64, places: Places)
     let scaled = magnitude * ten;
     // To the nearest whole number; what is not below 10^8, such as NaN, is none of eight digits.
     let shifted = scaled + WHOLE;
-    if !(scaled < 99_999_999.0) || (shifted - WHOLE) / ten != magnitude {
+    if !(0.0..99_999_999.0).contains(&scaled) || (shifted - WHOLE) / ten != magnitude {
         return false;
     }
     let digits = eight_digits(shifted.to_bits() & ((1 << FRACTION) - 1));
-    lane.put(out, b"-", usize::from(value.is_sign_negative()));
+    room.put(b"-", usize::from(value.is_sign_negative()));
     // The digit before the point stays, be it a zero.
     let zeros = (digits | 1 << bits(7 - places)).trailing_zeros() & 0x38;
     let whole = u64::from_le_bytes(decimal_digits(digits)) >> zeros;
-    lane.put(out, &whole.to_le_bytes(), 8 - places - (zeros / 8) as usize);
-    lane.put(out, b".", 1);
+    room.put(&whole.to_le_bytes(), 8 - places - (zeros / 8) as usize);
+    room.put(b".", 1);
     // So does the one behind it.
     let fraction = digits >> bits(8 - places);
-    lane.put(out, &decimal_digits(fraction), significant(fraction | 1));
+    room.put(&decimal_digits(fraction), significant(fraction | 1));
     true
 }
 
@@ -115,18 +115,19 @@ pub(super) fn short(lane: &mut Lane, out: &mut [u8], value: f64, places: Places)
 /// others, and if there is none, the nearest whole number is the one (R. Giulietti, The Schubfach
 /// way to render doubles, 2020).
 #[inline(always)]
-pub(super) fn full(lane: &mut Lane, out: &mut [u8], value: f64) -> bool {
-    const BIAS: u64 = 1_075;
+pub(super) fn full(room: &mut Room<'_>, value: f64) -> bool {
+    const BIAS: u32 = 1_075;
     /// log10(2) in 4,096ths, which is near enough for so few bits.
-    const LOG: u64 = 1_233;
+    const LOG: u32 = 1_233;
     let (number, magnitude) = (value.to_bits(), value.abs());
     let behind = number & ((1 << FRACTION) - 1);
     if !(1e-5..WHOLE).contains(&magnitude) || behind == 0 {
         return false;
     }
     // -q, from 1 to 69.
-    let down = BIAS.wrapping_sub(number >> FRACTION & 0x7ff);
-    let k = (down * LOG >> 12) + 1;
+    let exponent = u32::try_from((number >> FRACTION) & 0x7ff).unwrap_or(0);
+    let down = BIAS.wrapping_sub(exponent);
+    let k = ((down * LOG) >> 12) + 1;
     let Some(five) = FIVES.get(k as usize) else {
         return false;
     };
@@ -149,32 +150,34 @@ pub(super) fn full(lane: &mut Lane, out: &mut [u8], value: f64) -> bool {
     } else {
         nearest
     };
-    lane.put(out, b"-", usize::from(value.is_sign_negative()));
+    room.put(b"-", usize::from(value.is_sign_negative()));
     if magnitude < 1.0 {
         // Its digits are 17 at most, and the first of them may be a zero.
         let (top, last) = (decimal / EIGHT, decimal % EIGHT);
         let (first, middle) = (top / EIGHT, top % EIGHT);
         let is_there = usize::from(first != 0);
-        lane.put(out, b"0.000000", (k as usize + 2).saturating_sub(16 + is_there));
-        lane.put(out, &[b'0' + low_byte(first)], is_there);
-        sixteen(lane, out, middle, last, 0);
+        room.put(b"0.000000", (k as usize + 2).saturating_sub(16 + is_there));
+        room.put(&[b'0' + low_byte(first)], is_there);
+        sixteen(room, middle, last, 0);
     } else {
         let whole = (behind | 1 << FRACTION) >> down;
-        let (Some(ten), Some(rest)) = (TEN.get(k as usize), TEN.get(16_usize.wrapping_sub(k as usize)))
-        else {
+        let (Some(ten), Some(rest)) = (
+            TEN.get(k as usize),
+            TEN.get(16_usize.wrapping_sub(k as usize)),
+        ) else {
             return false;
         };
         let fraction = (decimal - whole * ten) * rest;
-        unsigned(lane, out, whole);
-        lane.put(out, b".", 1);
-        sixteen(lane, out, fraction / EIGHT, fraction % EIGHT, 1);
+        unsigned(room, whole);
+        room.put(b".", 1);
+        sixteen(room, fraction / EIGHT, fraction % EIGHT, 1);
     }
     true
 }
 
 /// Digits without the zeros at their end, but so many at least.
 #[inline(always)]
-fn sixteen(lane: &mut Lane, out: &mut [u8], first: u64, last: u64, least: u64) {
+fn sixteen(room: &mut Room<'_>, first: u64, last: u64, least: u64) {
     let (first, last) = (eight_digits(first), eight_digits(last));
     let mut both = [0; 16];
     both[..8].copy_from_slice(&decimal_digits(first));
@@ -184,7 +187,7 @@ fn sixteen(lane: &mut Lane, out: &mut [u8], first: u64, last: u64, least: u64) {
     } else {
         8 + significant(last)
     };
-    lane.put(out, &both, len);
+    room.put(&both, len);
 }
 
 /// How many digits there are up to the last that is no zero.
@@ -209,7 +212,7 @@ fn multiply(a: u64, b: u64) -> (u64, u64) {
     const LOW: u64 = 0xffff_ffff;
     let (a_high, a_low) = (a >> 32, a & LOW);
     let (b_high, b_low) = (b >> 32, b & LOW);
-    let middle = a_high * b_low + (a_low * b_low >> 32);
+    let middle = a_high * b_low + ((a_low * b_low) >> 32);
     let other = a_low * b_high + (middle & LOW);
     let high = a_high * b_high + (middle >> 32) + (other >> 32);
     (high, a.wrapping_mul(b))
@@ -225,10 +228,10 @@ mod tests {
     fn written(value: f64, places: Places) -> (String, Places) {
         let mut out = [0; 40 + SLACK];
         let mut lane = Lane::default();
-        if short(&mut lane, &mut out, value, places) {
+        if lane.with_room(&mut out, |room| short(room, value, places)) {
             return (text(&out[..lane.at]), places);
         }
-        if !full(&mut lane, &mut out, value) {
+        if !lane.with_room(&mut out, |room| full(room, value)) {
             lane = Lane::default();
             any(&mut lane, &mut out, value).unwrap();
         }
@@ -253,11 +256,41 @@ mod tests {
             }
         };
         for value in [
-            0.0, -0.0, 1.0, -1.0, 0.1, 0.3, 1e-5, 1e-6, 9.9e-6, 1e15, 1e16, 1e17, 1e300, 5e-324,
-            f64::MAX, f64::MIN_POSITIVE, 999_999.99, 1_000_000.0, 99_999_998.0, 99_999_999.0,
-            100_000_000.0, 9_999_999.9, 123_456.78, 0.000_01, 0.000_015, 1.005, 4_503_599_627_370_497.5,
-            4_503_599_627_370_495.5, 2_251_799_813_685_247.75, 9_007_199_254_740_993.0, 0.5, 0.25,
-            0.9999999999999999, 1.0000000000000002, 1.9999999999999998,
+            0.0,
+            -0.0,
+            1.0,
+            -1.0,
+            0.1,
+            0.3,
+            1e-5,
+            1e-6,
+            9.9e-6,
+            1e15,
+            1e16,
+            1e17,
+            1e300,
+            5e-324,
+            f64::MAX,
+            f64::MIN_POSITIVE,
+            999_999.99,
+            1_000_000.0,
+            99_999_998.0,
+            99_999_999.0,
+            100_000_000.0,
+            9_999_999.9,
+            123_456.78,
+            0.000_01,
+            0.000_015,
+            1.005,
+            4_503_599_627_370_497.5,
+            4_503_599_627_370_495.5,
+            2_251_799_813_685_247.8,
+            9_007_199_254_740_993.0,
+            0.5,
+            0.25,
+            0.9999999999999999,
+            1.0000000000000002,
+            1.9999999999999998,
         ] {
             check(value);
             check(value.next_up());
@@ -267,7 +300,9 @@ mod tests {
             check(f64::from_bits(random.next()));
             // As many of each power of 2 in the range that matters.
             let exponent = 1_000 + u64::from(random.below(85));
-            check(f64::from_bits(random.next() >> 12 | exponent << 52 | random.next() & 1 << 63));
+            check(f64::from_bits(
+                random.next() >> 12 | exponent << 52 | random.next() & 1 << 63,
+            ));
             let ten = TENS[random.below(6) as usize];
             let sign = if random.below(2) == 0 { 1.0 } else { -1.0 };
             check(sign * f64::from(random.below(1 << 28)) / ten);

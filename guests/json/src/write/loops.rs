@@ -106,28 +106,62 @@ pub(super) fn nulls(before: Short, lanes: &mut [Lane], out: &mut [u8]) {
 
 #[inline(never)]
 pub(super) fn booleans(before: Short, bits: Bits<'_>, lanes: &mut [Lane], out: &mut [u8]) {
-    each(before, lanes, out, |lane, out| {
+    for lane in lanes {
         let value = bits.get(lane.index);
-        let text = if value { b"true    " } else { b"false   " };
-        lane.put(out, text, 5 - usize::from(value));
-    });
+        lane.with_room(out, |room| {
+            before.put_in(room);
+            let text = if value { b"true    " } else { b"false   " };
+            room.put(text, 5 - usize::from(value));
+        });
+    }
 }
 
 /// Whole numbers as they are.
-pub(super) fn integers(
-    before: Short,
-    values: Integers<'_>,
-    lanes: &mut [Lane],
-    out: &mut [u8],
-) {
+pub(super) fn integers(before: Short, values: Integers<'_>, lanes: &mut [Lane], out: &mut [u8]) {
     match values {
-        Integers::I8(all) => numbers(before, all, |value| i8::from_le_bytes(value).into(), lanes, out),
-        Integers::I16(all) => numbers(before, all, |value| i16::from_le_bytes(value).into(), lanes, out),
-        Integers::I32(all) => numbers(before, all, |value| i32::from_le_bytes(value).into(), lanes, out),
+        Integers::I8(all) => numbers(
+            before,
+            all,
+            |value| i8::from_le_bytes(value).into(),
+            lanes,
+            out,
+        ),
+        Integers::I16(all) => numbers(
+            before,
+            all,
+            |value| i16::from_le_bytes(value).into(),
+            lanes,
+            out,
+        ),
+        Integers::I32(all) => numbers(
+            before,
+            all,
+            |value| i32::from_le_bytes(value).into(),
+            lanes,
+            out,
+        ),
         Integers::I64(all) => numbers(before, all, i64::from_le_bytes, lanes, out),
-        Integers::U8(all) => numbers(before, all, |value| u8::from_le_bytes(value).into(), lanes, out),
-        Integers::U16(all) => numbers(before, all, |value| u16::from_le_bytes(value).into(), lanes, out),
-        Integers::U32(all) => numbers(before, all, |value| u32::from_le_bytes(value).into(), lanes, out),
+        Integers::U8(all) => numbers(
+            before,
+            all,
+            |value| u8::from_le_bytes(value).into(),
+            lanes,
+            out,
+        ),
+        Integers::U16(all) => numbers(
+            before,
+            all,
+            |value| u16::from_le_bytes(value).into(),
+            lanes,
+            out,
+        ),
+        Integers::U32(all) => numbers(
+            before,
+            all,
+            |value| u32::from_le_bytes(value).into(),
+            lanes,
+            out,
+        ),
         Integers::U64(all) => longs(before, all, lanes, out),
     }
 }
@@ -140,16 +174,24 @@ fn numbers<const N: usize>(
     lanes: &mut [Lane],
     out: &mut [u8],
 ) {
-    each(before, lanes, out, |lane, out| {
-        signed(lane, out, value(values[lane.index]));
-    });
+    for lane in lanes {
+        let value = value(values[lane.index]);
+        lane.with_room(out, |room| {
+            before.put_in(room);
+            signed(room, value);
+        });
+    }
 }
 
 #[inline(never)]
 fn longs(before: Short, values: &[[u8; 8]], lanes: &mut [Lane], out: &mut [u8]) {
-    each(before, lanes, out, |lane, out| {
-        unsigned(lane, out, u64::from_le_bytes(values[lane.index]));
-    });
+    for lane in lanes {
+        let value = u64::from_le_bytes(values[lane.index]);
+        lane.with_room(out, |room| {
+            before.put_in(room);
+            unsigned(room, value);
+        });
+    }
 }
 
 #[inline(never)]
@@ -160,10 +202,14 @@ pub(super) fn scaled(
     lanes: &mut [Lane],
     out: &mut [u8],
 ) -> Result<(), NumberFault> {
-    each_or(before, lanes, out, |lane, out| {
-        signed(lane, out, scale.get(values, lane.index)?);
-        Ok(())
-    })
+    for lane in lanes {
+        let value = scale.get(values, lane.index)?;
+        lane.with_room(out, |room| {
+            before.put_in(room);
+            signed(room, value);
+        });
+    }
+    Ok(())
 }
 
 /// `None` if one is no number.
@@ -203,7 +249,7 @@ pub(super) fn doubles(
         let value = f64::from_le_bytes(values[lane.index]);
         before.put(lane, out);
         let start = lane.at;
-        if !float::full(lane, out, value) {
+        if !lane.with_room(out, |room| float::full(room, value)) {
             lane.at = start;
             float::any(lane, out, value)?;
         }
@@ -220,26 +266,31 @@ fn few_digits(
     lanes: &mut [Lane],
     out: &mut [u8],
 ) -> usize {
-    up_to(before, lanes, out, |lane, out| {
+    for (at, lane) in lanes.iter_mut().enumerate() {
         let value = f64::from_le_bytes(values[lane.index]);
-        float::short(lane, out, value, places)
-    })
+        let mut now = *lane;
+        let is_short = now.with_room(out, |room| {
+            before.put_in(room);
+            float::short(room, value, places)
+        });
+        if !is_short {
+            return at;
+        }
+        *lane = now;
+    }
+    lanes.len()
 }
 
 /// Writes values up to the first that has few digits, or an exponent, and says how many.
 #[inline(never)]
-fn many_digits(
-    before: Short,
-    values: &[[u8; 8]],
-    lanes: &mut [Lane],
-    out: &mut [u8],
-) -> usize {
+fn many_digits(before: Short, values: &[[u8; 8]], lanes: &mut [Lane], out: &mut [u8]) -> usize {
     /// Texts of fewer characters are worth trying to write otherwise.
     const MANY: usize = 9;
     up_to(before, lanes, out, |lane, out| {
-        let start = lane.at;
         let value = f64::from_le_bytes(values[lane.index]);
-        float::full(lane, out, value) && lane.at - start >= MANY
+        lane.with_room(out, |room| {
+            float::full(room, value) && room.written() >= MANY
+        })
     })
 }
 

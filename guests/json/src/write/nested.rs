@@ -4,20 +4,18 @@
 //! since members may be left out, and nobody knows which one will be the first.
 
 use weir_guest::arrays::Lists;
-use weir_guest::lanes::{Lane, store, signed, unsigned};
+use weir_guest::lanes::{Lane, signed, store, unsigned};
 
 use super::bind::{Keys, Node};
 use super::fault::Stop;
 use super::text;
 
 /// Structs as objects, and rows.
-pub(super) fn object(
-    members: &[Node<'_>],
-    lanes: &mut [Lane],
-    out: &mut [u8],
-) -> Result<(), Stop> {
+pub(super) fn object(members: &[Node<'_>], lanes: &mut [Lane], out: &mut [u8]) -> Result<(), Stop> {
     within(*b"{}", lanes, out, |lanes, out| {
-        members.iter().try_for_each(|member| member.write(lanes, out))
+        members
+            .iter()
+            .try_for_each(|member| member.write(lanes, out))
     })
 }
 
@@ -66,12 +64,7 @@ fn within(
 }
 
 #[inline(never)]
-fn put_brackets(
-    [open, close]: [u8; 2],
-    starts: &[usize],
-    lanes: &mut [Lane],
-    out: &mut [u8],
-) {
+fn put_brackets([open, close]: [u8; 2], starts: &[usize], lanes: &mut [Lane], out: &mut [u8]) {
     for (lane, start) in lanes.iter_mut().zip(starts) {
         store(out, *start, &[open]);
         lane.at = lane.at.max(start + 1);
@@ -97,8 +90,14 @@ fn items(
     for (place, lane) in lanes.iter().enumerate() {
         let items = lists.get(lane.index);
         if !items.is_empty() {
-            next.push(Lane { index: items.start, ..*lane });
-            rests.push(Rest { place, end: items.end });
+            next.push(Lane {
+                index: items.start,
+                ..*lane
+            });
+            rests.push(Rest {
+                place,
+                end: items.end,
+            });
         }
     }
     while !next.is_empty() {
@@ -107,7 +106,10 @@ fn items(
         for at in 0..next.len() {
             let (lane, Rest { place, end }) = (next[at], rests[at]);
             lanes[place].at = lane.at;
-            next[count] = Lane { index: lane.index + 1, ..lane };
+            next[count] = Lane {
+                index: lane.index + 1,
+                ..lane
+            };
             rests[count] = Rest { place, end };
             count += usize::from(lane.index + 1 < end);
         }
@@ -127,8 +129,8 @@ impl Keys<'_> {
                 lane.put(out, text, 5 - usize::from(value));
             }
             Self::Integer(keys) => match keys.get(lane.index) {
-                Ok(key) => signed(lane, out, key),
-                Err(large) => unsigned(lane, out, large),
+                Ok(key) => lane.with_room(out, |room| signed(room, key)),
+                Err(large) => lane.with_room(out, |room| unsigned(room, large)),
             },
         }
     }

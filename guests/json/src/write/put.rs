@@ -60,10 +60,8 @@ impl Node<'_> {
                 loops::integers(before, *values, lanes, out);
                 Ok(())
             }
-            Values::Integer(values, scale) => {
-                loops::scaled(before, *values, *scale, lanes, out)
-                    .map_err(|fault| self.stop(Fault::Number(fault)))
-            }
+            Values::Integer(values, scale) => loops::scaled(before, *values, *scale, lanes, out)
+                .map_err(|fault| self.stop(Fault::Number(fault))),
             Values::Float32(values) => {
                 let value = |row: usize| f32::from_le_bytes(values[row]);
                 self.finite(loops::singles(before, value, lanes, out))

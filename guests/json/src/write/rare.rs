@@ -120,4 +120,3 @@ fn parts(bytes: &[u8], interval: Interval) -> (i64, i64, i64, i64) {
         }
     }
 }
-

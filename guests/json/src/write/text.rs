@@ -26,9 +26,15 @@ mod tests {
 
     #[test]
     fn strings_are_what_serde_json_reads() {
-        let mut examples: Vec<String> = ["", "plain", "\"\\/\u{8}\u{c}\n\r\t\u{1}\u{1f}", "\"", "\\\\"]
-            .map(str::to_owned)
-            .into();
+        let mut examples: Vec<String> = [
+            "",
+            "plain",
+            "\"\\/\u{8}\u{c}\n\r\t\u{1}\u{1f}",
+            "\"",
+            "\\\\",
+        ]
+        .map(str::to_owned)
+        .into();
         // Separators of lines, which JavaScript had trouble with, and pairs of surrogates.
         examples.push("ä€𝄞\u{7f}\u{2028}\u{2029}\u{feff}\u{10ffff}".repeat(9));
         for control in 0..0x20_u8 {

@@ -190,7 +190,10 @@ fn append_all(
     offsets: &mut Vec<u32>,
 ) {
     let mut at = bytes.len();
-    let sizes = starts.iter().zip(lanes).map(|(start, lane)| lane.at - start);
+    let sizes = starts
+        .iter()
+        .zip(lanes)
+        .map(|(start, lane)| lane.at - start);
     let end = at + sizes.clone().sum::<usize>();
     // What lies behind the end of a payload comes along, and is overwritten by the next.
     bytes.resize(end + PIECE, 0);
@@ -260,7 +263,11 @@ mod tests {
     fn every_row_has_its_payload_or_its_fault() {
         // All but every seventh.
         let bits: Vec<u8> = (0..200)
-            .map(|byte| (0..8).fold(0, |bits, bit| bits | u8::from((byte * 8 + bit) % 7 != 0) << bit))
+            .map(|byte| {
+                (0..8).fold(0, |bits, bit| {
+                    bits | u8::from((byte * 8 + bit) % 7 != 0) << bit
+                })
+            })
             .collect();
         let array = crate::rows::Array {
             len: 1_600,
@@ -288,7 +295,9 @@ mod tests {
                 .collect();
             assert_eq!(errors, [(13, "13 letters"), (300, "300 of them")]);
             let validity = encoded.validity.unwrap();
-            assert!((0..1_600).all(|row| (validity[row / 8] >> (row % 8) & 1 == 1) == (row % 7 != 0)));
+            assert!(
+                (0..1_600).all(|row| (validity[row / 8] >> (row % 8) & 1 == 1) == (row % 7 != 0))
+            );
         }
     }
 

@@ -1,7 +1,7 @@
 //! Whole numbers as decimal digits, eight at a time within a word (the steps by 10,000, 100 and 10
 //! are Xiang JunBo's), so that there is no branch for each digit.
 
-use super::Lane;
+use super::Room;
 
 /// Bytes that [`unsigned`] takes at most.
 pub const UNSIGNED: usize = 20;
@@ -17,10 +17,9 @@ const ZEROS: u64 = 0x3030_3030_3030_3030;
 pub fn eight_digits(value: u64) -> u64 {
     // Each step divides what lies in each part of the word, and leaves the quotient in the lower
     // half of the part and the remainder in the upper one.
-    let fours = (value << 32)
-        .wrapping_sub(((10_000 << 32) - 1) * ((value * 109_951_163) >> 40));
-    let twos = (fours << 16)
-        .wrapping_sub(((100 << 16) - 1) * (((fours * 5_243) >> 19) & 0x7f_0000_007f));
+    let fours = (value << 32).wrapping_sub(((10_000 << 32) - 1) * ((value * 109_951_163) >> 40));
+    let twos =
+        (fours << 16).wrapping_sub(((100 << 16) - 1) * (((fours * 5_243) >> 19) & 0x7f_0000_007f));
     (twos << 8).wrapping_sub(((10 << 8) - 1) * (((twos * 103) >> 10) & 0x000f_000f_000f_000f))
 }
 
@@ -32,74 +31,75 @@ pub fn decimal_digits(digits: u64) -> [u8; 8] {
 }
 
 /// A whole number.
-///
-/// # Panics
-/// If the row's region is full.
 #[inline(always)]
-pub fn unsigned(lane: &mut Lane, out: &mut [u8], value: u64) {
+pub fn unsigned(room: &mut Room<'_>, value: u64) {
     if value < EIGHT {
-        first(lane, out, value);
+        first(room, value);
     } else {
-        long(lane, out, value);
+        long(room, value);
     }
 }
 
 /// A whole number.
-///
-/// # Panics
-/// If the row's region is full.
 #[inline(always)]
-pub fn signed(lane: &mut Lane, out: &mut [u8], value: i64) {
+pub fn signed(room: &mut Room<'_>, value: i64) {
     if value < 0 {
-        lane.put(out, b"-", 1);
+        room.put(b"-", 1);
     }
-    unsigned(lane, out, value.unsigned_abs());
+    unsigned(room, value.unsigned_abs());
 }
 
 /// Below 10^8, without zeros before it.
 #[inline(always)]
-fn first(lane: &mut Lane, out: &mut [u8], value: u64) {
+fn first(room: &mut Room<'_>, value: u64) {
     let digits = eight_digits(value);
     // 0 has one digit too.
     let zeros = (digits | 1 << 56).trailing_zeros() & 0x38;
     let text = (digits | ZEROS) >> zeros;
-    lane.put(out, &text.to_le_bytes(), 8 - (zeros / 8) as usize);
+    room.put(&text.to_le_bytes(), 8 - (zeros / 8) as usize);
 }
 
 #[inline(always)]
-fn long(lane: &mut Lane, out: &mut [u8], value: u64) {
+fn long(room: &mut Room<'_>, value: u64) {
     let (high, low) = (value / EIGHT, value % EIGHT);
     if high < EIGHT {
-        first(lane, out, high);
+        first(room, high);
     } else {
-        first(lane, out, high / EIGHT);
-        lane.put(out, &decimal_digits(eight_digits(high % EIGHT)), 8);
+        first(room, high / EIGHT);
+        room.put(&decimal_digits(eight_digits(high % EIGHT)), 8);
     }
-    lane.put(out, &decimal_digits(eight_digits(low)), 8);
+    room.put(&decimal_digits(eight_digits(low)), 8);
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::lanes::SLACK;
+    use crate::lanes::{Lane, SLACK};
 
     #[test]
     fn numbers_of_any_length() {
         let mut all = vec![i64::MIN, i64::MAX, 0, -1];
         for digits in 0..19 {
             let ten = 10_i64.pow(digits);
-            all.extend([ten, ten - 1, ten + 1, -ten, ten / 9 * 7, ten.saturating_mul(9)]);
+            all.extend([
+                ten,
+                ten - 1,
+                ten + 1,
+                -ten,
+                ten / 9 * 7,
+                ten.saturating_mul(9),
+            ]);
         }
         for value in all {
-            let mut out = [0; SIGNED + SLACK];
+            let mut out = [0; SLACK];
             let mut lane = Lane::default();
-            signed(&mut lane, &mut out, value);
+            lane.with_room(&mut out, |room| signed(room, value));
             assert_eq!(out[..lane.at], *value.to_string().as_bytes());
         }
         for value in [u64::MAX, 1 << 63, 10_u64.pow(19)] {
-            let mut out = [0; UNSIGNED + SLACK];
+            let mut out = [0; SLACK];
             let mut lane = Lane::default();
-            unsigned(&mut lane, &mut out, value);
+            lane.with_room(&mut out, |room| unsigned(room, value));
             assert_eq!(out[..lane.at], *value.to_string().as_bytes());
         }
         for value in (0..100_000_000_u64).step_by(7_919) {

@@ -1,6 +1,6 @@
 //! The same bytes for many rows, such as the name of a member.
 
-use super::{Lane, PIECE, store};
+use super::{Lane, PIECE, Room, store};
 
 /// Bytes in pieces.
 #[derive(Clone, Debug, Default)]
@@ -87,6 +87,12 @@ impl Short {
     #[inline(always)]
     pub fn put(self, lane: &mut Lane, out: &mut [u8]) {
         lane.put(out, &self.piece, self.len);
+    }
+
+    /// Writes it.
+    #[inline(always)]
+    pub fn put_in(self, room: &mut Room<'_>) {
+        room.put(&self.piece, self.len);
     }
 }
 
