@@ -22,6 +22,33 @@ pub(crate) fn special(bytes: &[u8], mut at: usize) -> Option<(usize, u8)> {
     Some((at + end, rest[end]))
 }
 
+/// Whether any byte of a text has to be escaped.
+pub(crate) fn has_special(bytes: &[u8]) -> bool {
+    /// Bytes between two questions.
+    const MANY: usize = 64;
+    let (blocks, rest) = bytes.as_chunks::<MANY>();
+    let in_block = |block: &[u8; MANY]| {
+        let (chunks, _) = block.as_chunks::<16>();
+        chunks
+            .iter()
+            .fold(0, |found, chunk| found | specials(chunk))
+            != 0
+    };
+    blocks.iter().any(in_block) || special(rest, 0).is_some()
+}
+
+/// How many bytes of a text have to be escaped.
+pub(crate) fn specials_of(bytes: &[u8]) -> u32 {
+    let (chunks, rest) = bytes.as_chunks::<16>();
+    let count = |found: u32| found.count_ones();
+    let whole: u32 = chunks.iter().map(|chunk| count(specials(chunk))).sum();
+    whole
+        + rest
+            .iter()
+            .map(|byte| u32::from(is_special(*byte)))
+            .sum::<u32>()
+}
+
 #[inline(always)]
 fn is_special(byte: u8) -> bool {
     byte < b' ' || byte == b'"' || byte == b'\\'
@@ -134,7 +161,11 @@ mod tests {
             for (place, byte) in (0..length).zip([b'"', b'\\', 0, 0x1f].into_iter().cycle()) {
                 let mut text = vec![b'a'; length];
                 text[length - 1] = 0xff;
+                assert!(!has_special(&text));
+                assert_eq!(specials_of(&text), 0);
                 text[place] = byte;
+                assert!(has_special(&text));
+                assert_eq!(specials_of(&text), 1);
                 assert_eq!(special(&text, 0), Some((place, byte)), "{length}");
                 assert_eq!(special(&text, place + 1), None);
             }

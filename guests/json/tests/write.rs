@@ -232,3 +232,86 @@ fn columns_that_do_not_fit_are_refused() {
     let why = "the required property `x` has no column";
     assert!(error.unwrap_err().contains(why));
 }
+
+#[test]
+fn texts_and_numbers_are_what_serde_json_reads() {
+    // More rows than a block has, with values of any length, and nulls wherever.
+    let name = "a name of more than sixteen bytes";
+    let declared = json!({
+        "text": "utf8", "large": "uint64", "small": "int64", "double": "float64",
+        name: "utf8", "list": [{"x": "utf8", "y": "int32"}], "map": {"*": "utf8"},
+    });
+    let texts = [
+        "",
+        "plain",
+        "\"\\/\u{8}\u{c}\n\r\t\u{1}\u{1f}",
+        "ä𝄞\u{7f}\u{2028}\u{2029}\u{feff}",
+        "longer than what is copied at once, and with a \" near its end",
+    ];
+    let doubles = [
+        0.0,
+        -0.0,
+        0.01,
+        57.23,
+        1e-7,
+        1.0 / 3.0,
+        1e300,
+        5e-324,
+        123_456.0,
+        -1e16,
+    ];
+    let mut random = weir_guest::random::Random::new(5);
+    let messages: Vec<Value> = (0..1_000_u32)
+        .map(|row| {
+            let mut text = || texts[random.below(5) as usize].repeat(random.below(4) as usize);
+            let items: Vec<Value> = (0..row % 4).map(|y| json!({"x": text(), "y": y})).collect();
+            let (text, named, value) = (text(), text(), text());
+            json!({
+                "text": text,
+                "large": u64::MAX >> (row % 64),
+                "small": i64::MIN >> (row % 64),
+                "double": doubles[row as usize % doubles.len()],
+                name: if row % 3 == 0 { Value::Null } else { json!(named) },
+                "list": if row % 7 == 0 { Value::Null } else { json!(items) },
+                "map": {"k\"": value, "": "x"},
+            })
+        })
+        .collect();
+    let lines: Vec<Vec<u8>> = messages
+        .iter()
+        .map(|message| message.to_string().into())
+        .collect();
+    let (fields, group) = columns(&json!({ "columns": declared }), &lines);
+    let encoded = write(&json!({ "framing": "raw" }), &fields, &group).unwrap();
+    assert!(encoded.errors.is_empty(), "{:?}", encoded.errors);
+    for (written, message) in self::texts(&encoded).iter().zip(&messages) {
+        assert_eq!(&serde_json::from_slice::<Value>(written).unwrap(), message);
+    }
+}
+
+#[test]
+fn a_row_that_cannot_be_written_leaves_the_others() {
+    let lines: Vec<Vec<u8>> = (0..600)
+        .map(|row| json!({ "x": row }).to_string().into())
+        .collect();
+    let (fields, mut group) = columns(&json!({ "columns": { "x": "float64" } }), &lines);
+    for (row, value) in [
+        (0, f64::NAN),
+        (300, f64::INFINITY),
+        (599, f64::NEG_INFINITY),
+    ] {
+        group.arrays[0].buffers[1][row * 8..][..8].copy_from_slice(&value.to_le_bytes());
+    }
+    let encoded = write(&json!({ "framing": "raw" }), &fields, &group).unwrap();
+    let errors: Vec<_> = encoded.errors.iter().map(|error| error.row).collect();
+    assert_eq!(errors, [0, 300, 599]);
+    let why = "column `x`: NaN and the infinities are no numbers of JSON";
+    assert!(encoded.errors.iter().all(|error| error.reason == why));
+    let texts = texts(&encoded);
+    assert_eq!(
+        (&texts[0][..], &texts[1][..]),
+        (&b""[..], &br#"{"x":1.0}"#[..])
+    );
+    assert_eq!(texts[300], b"");
+    assert_eq!(texts[598], br#"{"x":598.0}"#);
+}

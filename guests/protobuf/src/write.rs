@@ -1,16 +1,20 @@
 //! Rows to Protobuf.
 //!
 //! ```text
-//! columns ─► derive ─► .proto ─► descriptor ─► compile ─► plan ─► put ─► bytes, row by row
+//! columns ─► derive ─► .proto ─► descriptor ─► compile ─► plan ─► bind ─► put ─► bytes, row by row
 //!                         ▲
 //!             or the registry, or the pipeline file
 //! ```
 //!
 //! Fields are written in the order of their numbers, as other writers do: readers are fastest so.
 
+mod bind;
 mod compile;
 mod derive;
+mod fault;
 mod put;
+mod text;
+mod wire;
 
 pub use compile::WritePlan;
 

@@ -128,6 +128,12 @@ impl<'a> Wide<'a> {
         Self { bytes, width }
     }
 
+    /// Bytes of each value.
+    #[must_use]
+    pub fn width(self) -> usize {
+        self.width
+    }
+
     /// Value `row`.
     #[inline(always)]
     #[must_use]
@@ -144,6 +150,21 @@ pub struct Variable<'a> {
 }
 
 impl<'a> Variable<'a> {
+    /// All values end to end, and where those of these rows lie in them.
+    ///
+    /// # Panics
+    /// If there are not as many rows.
+    #[inline(always)]
+    #[must_use]
+    pub fn span(self, rows: std::ops::Range<usize>) -> (&'a [u8], std::ops::Range<usize>) {
+        if rows.is_empty() {
+            // An array without values may have no offsets at all.
+            return (self.bytes, 0..0);
+        }
+        let span = offset(self.offsets, rows.start)..offset(self.offsets, rows.end);
+        (self.bytes, span)
+    }
+
     /// The values of an array of format `u` or `z`.
     #[must_use]
     pub fn of(array: &'a Array) -> Self {
@@ -151,6 +172,39 @@ impl<'a> Variable<'a> {
             offsets: buffer(array, 1).as_chunks().0,
             bytes: buffer(array, 2),
         }
+    }
+
+    /// All values end to end, and where value `row` lies in them.
+    #[inline(always)]
+    #[must_use]
+    pub fn value(self, row: usize) -> (&'a [u8], std::ops::Range<usize>) {
+        let value = offset(self.offsets, row)..offset(self.offsets, row + 1);
+        (self.bytes, value)
+    }
+
+    /// The lengths of the values of these rows.
+    ///
+    /// # Panics
+    /// If there are not as many rows.
+    #[inline(always)]
+    pub fn lengths(self, rows: std::ops::Range<usize>) -> impl Iterator<Item = u32> {
+        let offsets = match rows.is_empty() {
+            true => &[],
+            false => &self.offsets[rows.start..=rows.end],
+        };
+        let offsets = offsets.iter().map(|offset| u32::from_le_bytes(*offset));
+        // They never decrease.
+        offsets
+            .clone()
+            .skip(1)
+            .zip(offsets)
+            .map(|(end, start)| end.wrapping_sub(start))
+    }
+
+    /// All values end to end.
+    #[must_use]
+    pub fn all(self) -> &'a [u8] {
+        self.bytes
     }
 
     /// Value `row`.
@@ -170,6 +224,14 @@ impl<'a> Lists<'a> {
     #[must_use]
     pub fn of(array: &'a Array) -> Self {
         Self(buffer(array, 1).as_chunks().0)
+    }
+
+    /// How many items the lists before this one have.
+    #[inline(always)]
+    #[must_use]
+    pub fn before(self, row: usize) -> usize {
+        // An array without values may have no offsets at all.
+        if row == 0 { 0 } else { offset(self.0, row) }
     }
 
     /// The items of list `row`, as values of the child.

@@ -17,6 +17,7 @@
 //!            └ WriteFormat::derive or the registry, then WriteFormat::compile, once a target
 //! ```
 
+mod blocks;
 mod decoder;
 mod framing;
 mod key;
@@ -28,6 +29,7 @@ mod rewrite;
 mod write_options;
 mod writer;
 
+pub use blocks::WriteRows;
 pub use decoder::{Compiled, Decoder, Format, MAX_SCHEMAS};
 pub use framing::{Framing, FramingError, FramingName, PREFIX, prefix_of, schema_id};
 pub use key::{Guid, SchemaKey};

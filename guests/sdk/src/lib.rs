@@ -74,6 +74,7 @@ pub mod confluent;
 mod deserializer;
 pub mod event_time;
 mod interceptor;
+pub mod lanes;
 pub mod log;
 pub mod metrics;
 mod options;

@@ -1,11 +1,13 @@
 //! Columns to messages, format by format: the built-in component, and the row encoders that others
-//! use, which are given their own trees of values ready-made.
+//! use, which are given their own trees of values ready-made: making those from columns is no part
+//! of their time. JSON is written from the same columns by arrow-json too.
 
 use std::sync::Arc;
 
 use apache_avro::Schema as AvroSchema;
 use apache_avro::reader::datum::GenericDatumReader;
 use apache_avro::writer::datum::GenericDatumWriter;
+use arrow::json::LineDelimitedWriter;
 use prost_reflect::DynamicMessage;
 use prost_reflect::prost::Message as _;
 use serde_json::json;
@@ -23,6 +25,8 @@ use crate::rows::Rows;
 const APACHE: &str = "apache-avro, native";
 const DYNAMIC: &str = "prost-reflect, native";
 const SERDE: &str = "serde_json, native";
+/// From columns.
+const ARROW: &str = "arrow-json, native";
 
 /// Measures three shapes of each format: those of `weir bench decode`.
 ///
@@ -64,7 +68,7 @@ fn avro(
     let shape = Shape(format!("encode/avro {}", fixture.name));
     let mut turns = values.chunks(ROWS).cycle();
     measure(vec![
-        component.way(&shape, APACHE),
+        component.way(&shape, &[APACHE]),
         row_encoder(&shape, APACHE, move |out| {
             for value in turns.next().unwrap_or_default() {
                 let written = writer.write_value_ref(out, value);
@@ -97,7 +101,7 @@ fn protobuf(
     let shape = Shape(format!("encode/protobuf {}", fixture.name));
     let mut turns = values.chunks(ROWS).cycle();
     measure(vec![
-        component.way(&shape, DYNAMIC),
+        component.way(&shape, &[DYNAMIC]),
         row_encoder(&shape, DYNAMIC, move |out| {
             for value in turns.next().unwrap_or_default() {
                 value.encode(out).map_err(BenchError::new)?;
@@ -119,8 +123,16 @@ fn json(
     let mut component = Component::new(engine, ("json", "json-schema"), &schemas, &texts)?;
     let shape = Shape(format!("encode/json {}", fixture.name));
     let mut turns = values.chunks(ROWS).cycle();
+    let columns = component.batches.clone();
+    let mut columns = columns.iter().cycle();
     measure(vec![
-        component.way(&shape, SERDE),
+        component.way(&shape, &[SERDE, ARROW]),
+        row_encoder(&shape, ARROW, move |out| {
+            let mut writer = LineDelimitedWriter::new(out);
+            let rows = &next(&mut columns).rows;
+            writer.write(rows).map_err(BenchError::new)?;
+            writer.finish().map_err(BenchError::new)
+        }),
         row_encoder(&shape, SERDE, move |out| {
             for value in turns.next().unwrap_or_default() {
                 serde_json::to_writer(&mut *out, value).map_err(BenchError::new)?;
@@ -166,7 +178,7 @@ impl Component {
         })
     }
 
-    fn way<'a>(&'a mut self, shape: &Shape, against: &str) -> Way<'a> {
+    fn way<'a>(&'a mut self, shape: &Shape, against: &[&str]) -> Way<'a> {
         let topic: Arc<str> = "bench".into();
         let source = TopicPartition {
             topic: Arc::clone(&topic),
@@ -187,7 +199,7 @@ impl Component {
                 _ => Err(BenchError::new("not all rows were encoded")),
             }
         });
-        shape.way(COMPONENT, &[against], run)
+        shape.way(COMPONENT, against, run)
     }
 }
 

@@ -3,6 +3,7 @@
 use weir_guest::Part;
 use weir_guest::arrays::text::push_text;
 use weir_guest::arrays::{Scale, children, decimal, extension, path, roots, unit_ns, width, zone};
+use weir_guest::lanes::Literal;
 use weir_guest::rows::Field;
 
 use crate::time::Unit;
@@ -19,35 +20,21 @@ pub struct WritePlan {
 
 pub(super) enum Root {
     /// The columns are the members of an object.
-    Columns(Vec<Member>),
+    Columns(Vec<Step>),
     /// The payload is the value of one column, and null where that is null.
     Value(Step),
-}
-
-/// A member of an object.
-pub(super) struct Member {
-    /// Its name as JSON text, with the colon.
-    pub(super) name: Vec<u8>,
-    pub(super) step: Step,
 }
 
 /// What is written of one column.
 pub(super) struct Step {
     /// The column, in pre-order.
     pub(super) field: usize,
-    pub(super) null: Null,
+    /// What comes before a value: the comma and the name of a member, and the quote of a string.
+    pub(super) before: Literal,
+    /// What takes the place of a null: nothing where the member is left out, `None` where the row
+    /// cannot be written.
+    pub(super) absent: Option<Literal>,
     pub(super) op: Op,
-}
-
-/// What becomes of a null.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Null {
-    /// `null`.
-    Written,
-    /// The member is left out.
-    Omitted,
-    /// The row cannot be written.
-    Refused,
 }
 
 /// How values are written.
@@ -76,7 +63,7 @@ pub(super) enum Op {
     List(Box<Step>),
     /// With the column of keys.
     Map(usize, Box<Step>),
-    Object(Vec<Member>),
+    Object(Vec<Step>),
 }
 
 /// Arrow's intervals.
@@ -87,18 +74,46 @@ pub(super) enum Interval {
     MonthsDaysNanos,
 }
 
+impl Op {
+    /// Whether values are strings.
+    fn is_quoted(&self) -> bool {
+        match self {
+            Self::Null
+            | Self::Boolean
+            | Self::Integer(_)
+            | Self::Float32
+            | Self::Float64
+            | Self::Half
+            | Self::Json
+            | Self::List(_)
+            | Self::Map(..)
+            | Self::Object(_) => false,
+            Self::Decimal(_, _, written) => matches!(written, Written::Text | Written::Base64),
+            Self::Text
+            | Self::Base64
+            | Self::Base64Fixed(_)
+            | Self::Uuid
+            | Self::Date(_)
+            | Self::Time(_)
+            | Self::Timestamp(..)
+            | Self::Duration(_)
+            | Self::Interval(_) => true,
+        }
+    }
+}
+
 const SECOND: i64 = 1_000_000_000;
 
 pub(super) fn compile(row: &Type, fields: &[Field], part: Part) -> Result<WritePlan, String> {
     let compiler = Compiler { fields };
     let columns: Vec<usize> = roots(fields).collect();
     let root = match (&row.kind, part, &columns[..]) {
-        (_, Part::Key, [column]) => Root::Value(compiler.step(Some(row), *column)?),
+        (_, Part::Key, [column]) => Root::Value(compiler.step(Some(row), *column, Place::Alone)?),
         (Kind::Struct(members), _, columns) => {
             Root::Columns(compiler.object(Some(members), columns)?)
         }
         (Kind::Json, _, columns) => Root::Columns(compiler.object(None, columns)?),
-        (_, _, [column]) => Root::Value(compiler.step(Some(row), *column)?),
+        (_, _, [column]) => Root::Value(compiler.step(Some(row), *column, Place::Alone)?),
         (_, _, columns) => {
             return Err(format!(
                 "the schema is not an object, and there are {} columns: such a schema takes one",
@@ -113,6 +128,17 @@ pub(super) fn compile(row: &Type, fields: &[Field], part: Part) -> Result<WriteP
     })
 }
 
+/// Where a value stands.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Place {
+    /// Behind its name. Objects get their brace in place of the first comma.
+    Member,
+    /// In an array, which gets its bracket in place of the first comma.
+    Item,
+    /// With nothing before it, or what is written apart.
+    Alone,
+}
+
 struct Compiler<'a> {
     fields: &'a [Field],
 }
@@ -122,14 +148,8 @@ impl Compiler<'_> {
         &self,
         members: Option<&Vec<(String, Type)>>,
         columns: &[usize],
-    ) -> Result<Vec<Member>, String> {
-        let member = |ty: Option<&Type>, column: usize| {
-            let mut name = Vec::new();
-            push_text(self.fields[column].name.as_bytes(), &mut name);
-            name.push(b':');
-            let step = self.step(ty, column)?;
-            Ok(Member { name, step })
-        };
+    ) -> Result<Vec<Step>, String> {
+        let member = |ty: Option<&Type>, column: usize| self.step(ty, column, Place::Member);
         let Some(members) = members else {
             return columns.iter().map(|column| member(None, *column)).collect();
         };
@@ -155,25 +175,34 @@ impl Compiler<'_> {
         members.collect()
     }
 
-    fn step(&self, ty: Option<&Type>, field: usize) -> Result<Step, String> {
-        let null = match ty {
-            None => Null::Written,
-            Some(ty) if ty.nullable => Null::Written,
-            Some(ty) if ty.required => Null::Refused,
-            Some(_) => Null::Omitted,
-        };
+    fn step(&self, ty: Option<&Type>, field: usize, place: Place) -> Result<Step, String> {
         let kind = ty.map(|ty| &ty.kind).filter(|kind| **kind != Kind::Json);
         let op = self.op(kind, field)?;
-        Ok(Step { field, null, op })
-    }
-
-    /// Items and values of maps cannot be left out.
-    fn item(&self, ty: Option<&Type>, field: usize) -> Result<Step, String> {
-        let mut step = self.step(ty, field)?;
-        if step.null == Null::Omitted {
-            step.null = Null::Refused;
+        let mut before = Vec::new();
+        if place != Place::Alone {
+            before.push(b',');
         }
-        Ok(step)
+        if place == Place::Member {
+            push_text(self.fields[field].name.as_bytes(), &mut before);
+            before.push(b':');
+        }
+        let null = Literal::new(&[&before[..], b"null"].concat());
+        let absent = match ty {
+            Some(ty) if !ty.nullable && !ty.required && place == Place::Member => {
+                Some(Literal::default())
+            }
+            Some(ty) if !ty.nullable => None,
+            _ => Some(null),
+        };
+        if op.is_quoted() {
+            before.push(b'"');
+        }
+        Ok(Step {
+            field,
+            before: Literal::new(&before),
+            absent,
+            op,
+        })
     }
 
     /// Without a kind, as weir writes JSON anywhere.
@@ -197,7 +226,7 @@ impl Compiler<'_> {
                 match (bits, format) {
                     // A number of JSON has no width.
                     (64, "L") => Op::Integer(Scale::LONG),
-                    _ => Op::Integer(Scale::within(least, most)),
+                    _ => Op::Integer(bounded(format, least, most)),
                 }
             }
             (Kind::Float32 | Kind::Float64, "e" | "f") => natural()?,
@@ -237,7 +266,9 @@ impl Compiler<'_> {
                     Op::Integer(self.units(column, *unit).ok_or_else(misfit)?)
                 }
             }
-            (Kind::List(item), "+l") => Op::List(Box::new(self.item(Some(item), below()?)?)),
+            (Kind::List(item), "+l") => {
+                Op::List(Box::new(self.step(Some(item), below()?, Place::Item)?))
+            }
             (Kind::Map(value), "+m") => self.map(Some(value), column)?,
             (Kind::Struct(members), "+s") => {
                 let below: Vec<usize> = children(self.fields, column).collect();
@@ -275,7 +306,7 @@ impl Compiler<'_> {
             "tin" => Op::Interval(Interval::MonthsDaysNanos),
             "+l" => {
                 let item = children(self.fields, column).next().ok_or_else(misfit)?;
-                Op::List(Box::new(self.item(None, item)?))
+                Op::List(Box::new(self.step(None, item, Place::Item)?))
             }
             "+m" => self.map(None, column)?,
             "+s" => {
@@ -314,7 +345,10 @@ impl Compiler<'_> {
                         path(self.fields, column)
                     ));
                 }
-                Ok(Op::Map(key, Box::new(self.item(value, values)?)))
+                Ok(Op::Map(
+                    key,
+                    Box::new(self.step(value, values, Place::Alone)?),
+                ))
             }
             _ => Err(self.misfit(None, column)),
         }
@@ -328,6 +362,24 @@ impl Compiler<'_> {
             field.format,
             kind.map_or("JSON", named)
         )
+    }
+}
+
+/// Numbers of a column within bounds, which are not looked at where none can be outside.
+fn bounded(format: &str, least: i64, most: i64) -> Scale {
+    let (smallest, largest) = match format {
+        "c" => (i8::MIN.into(), i8::MAX.into()),
+        "s" => (i16::MIN.into(), i16::MAX.into()),
+        "i" => (i32::MIN.into(), i32::MAX.into()),
+        "C" => (0, u8::MAX.into()),
+        "S" => (0, u16::MAX.into()),
+        "I" => (0, u32::MAX.into()),
+        _ => (i64::MIN, i64::MAX),
+    };
+    if least <= smallest && largest <= most {
+        Scale::LONG
+    } else {
+        Scale::within(least, most)
     }
 }
 

@@ -218,7 +218,7 @@ fn indexes(message: &MessageDescriptor) -> Vec<u8> {
     let mut bytes = Vec::new();
     let count = i64::try_from(path.len()).unwrap_or(0);
     for number in [count].into_iter().chain(path.into_iter().rev()) {
-        super::put::varint((number << 1).cast_unsigned(), &mut bytes);
+        super::wire::varint((number << 1).cast_unsigned(), &mut bytes);
     }
     bytes
 }

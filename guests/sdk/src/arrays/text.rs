@@ -6,7 +6,8 @@ pub fn push_text(text: &[u8], out: &mut Vec<u8>) {
     let mut rest = text;
     while let Some(at) = rest.iter().position(|byte| needs_escape(*byte)) {
         out.extend_from_slice(&rest[..at]);
-        escape(rest[at], out);
+        let (escape, len) = escape(rest[at]);
+        out.extend_from_slice(&escape[..len]);
         rest = &rest[at + 1..];
     }
     out.extend_from_slice(rest);
@@ -17,7 +18,9 @@ fn needs_escape(byte: u8) -> bool {
     byte < 0x20 || byte == b'"' || byte == b'\\'
 }
 
-fn escape(byte: u8, out: &mut Vec<u8>) {
+/// How a quote, a backslash or a control character is written, and how long that is.
+#[must_use]
+pub fn escape(byte: u8) -> ([u8; 6], usize) {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
     let short = match byte {
         b'"' => b'"',
@@ -28,20 +31,18 @@ fn escape(byte: u8, out: &mut Vec<u8>) {
         0x08 => b'b',
         0x0c => b'f',
         _ => {
-            out.extend_from_slice(b"\\u00");
-            out.push(DIGITS[usize::from(byte >> 4)]);
-            out.push(DIGITS[usize::from(byte & 15)]);
-            return;
+            let digit = |half: u8| DIGITS[usize::from(half & 15)];
+            let escape = [b'\\', b'u', b'0', b'0', digit(byte >> 4), digit(byte)];
+            return (escape, 6);
         }
     };
-    out.extend_from_slice(&[b'\\', short]);
+    ([b'\\', short, 0, 0, 0, 0], 2)
 }
 
-/// Base64 with padding, in quotes (RFC 4648, section 4).
+/// Base64 with padding (RFC 4648, section 4).
 pub fn push_base64(bytes: &[u8], out: &mut Vec<u8>) {
     const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let digit = |bits: u32| DIGITS[(bits & 63) as usize];
-    out.push(b'"');
     let (triples, rest) = bytes.as_chunks::<3>();
     for [a, b, c] in triples {
         let bits = u32::from_be_bytes([0, *a, *b, *c]);
@@ -63,7 +64,6 @@ pub fn push_base64(bytes: &[u8], out: &mut Vec<u8>) {
         }
         _ => {}
     }
-    out.push(b'"');
 }
 
 /// 8-4-4-4-12 digits (RFC 9562, section 4).

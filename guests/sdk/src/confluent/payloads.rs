@@ -5,20 +5,23 @@ use crate::rows::MessageError;
 use crate::types::BinaryColumn;
 use crate::{Encoded, Part};
 
+use super::blocks::Block;
 use super::framing::header_name;
 
 /// Payloads that grow row by row; nothing is allocated for a row.
 #[derive(Debug, Default)]
 pub struct PayloadBuilder {
     /// What each payload begins with.
-    prefix: Vec<u8>,
-    offsets: Vec<u32>,
-    bytes: Vec<u8>,
+    pub(super) prefix: Vec<u8>,
+    pub(super) offsets: Vec<u32>,
+    pub(super) bytes: Vec<u8>,
     /// Rows whose payload is null.
     nulls: Vec<u32>,
     errors: Vec<MessageError>,
     /// Bytes of the batch before, to reserve as many at once.
     used: usize,
+    /// Rows under way.
+    pub(super) block: Block,
 }
 
 impl PayloadBuilder {
@@ -62,7 +65,7 @@ impl PayloadBuilder {
     }
 
     #[cold]
-    fn fail(&mut self, reason: String) {
+    pub(super) fn fail(&mut self, reason: String) {
         let row = self.next();
         self.errors.push(MessageError { row, reason });
     }
@@ -73,7 +76,7 @@ impl PayloadBuilder {
     }
 
     #[inline(always)]
-    fn end(&mut self) {
+    pub(super) fn end(&mut self) {
         // A plug-in's memory has less than 4 GiB.
         self.offsets
             .push(u32::try_from(self.bytes.len()).unwrap_or(u32::MAX));
