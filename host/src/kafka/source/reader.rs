@@ -11,6 +11,7 @@ use rdkafka::topic_partition_list::Offset;
 use super::aligning::{self, Waiting};
 use super::lists::list;
 use super::lookup::Lookup;
+use super::others::Counts;
 use super::{Links, SourceError, SourcedBatch};
 use crate::batch::{MessageBatch, TopicPartition};
 use crate::config::{SourceConfig, StopAt, Topics};
@@ -63,6 +64,8 @@ pub(super) struct Reader<'c> {
     pub(super) started: i64,
     /// The partitions that were there at the start, where `startup.mode` has to know.
     pub(super) existing: Option<HashSet<TopicPartition>>,
+    /// How many partitions the topics have, where others may have some of them.
+    pub(super) counts: Counts,
     /// Whether partitions have been assigned already.
     pub(super) assigned_before: bool,
     pub(super) limiter: Limiter,

@@ -40,6 +40,7 @@ impl Reader<'_> {
                 self.assignments,
                 position.start,
                 position.committed,
+                position.claim,
             );
             self.links.progress.assign(
                 source.clone(),
@@ -53,6 +54,9 @@ impl Reader<'_> {
             );
             if let Some(event_time) = &self.links.event_time {
                 event_time.assign(self.assignments, source.clone());
+                if self.links.settles {
+                    event_time.restore(self.assignments, position.claim);
+                }
             }
             let finished = position.stop_at.is_some_and(|stop| position.start >= stop);
             if finished {
@@ -74,6 +78,7 @@ impl Reader<'_> {
         if self.paused {
             self.pause(true)?;
         }
+        self.look_at_others(Instant::now());
         Ok(())
     }
 
@@ -138,6 +143,7 @@ impl Reader<'_> {
             self.offsets.revoke(source);
             self.links.progress.revoke(source);
         }
+        self.forget_others();
         if let Some(event_time) = &self.links.event_time {
             let leaving = self.partitions.iter();
             let leaving = leaving.filter(|p| revoked.contains(&p.source));
