@@ -95,7 +95,8 @@ fn records_go_through_with_signed_tokens() {
 }
 
 /// Credentials end after 10 s, and the broker ends sessions when their tokens end (KIP-368). So
-/// whoever is idle for longer is let in by a token that came meanwhile.
+/// whoever is idle for longer is let in by a token that came meanwhile: source and sink, the two
+/// clients of an alignment group, and that of what is put aside.
 #[test]
 fn tokens_are_renewed_while_nothing_flows() {
     let Some(kafka) = broker() else { return };
@@ -106,20 +107,48 @@ fn tokens_are_renewed_while_nothing_flows() {
     let agent = ContainerCredentials::start(Duration::from_secs(10));
     let url = agent.url();
     let project = Project::new();
-    let yaml = yaml(&client(&kafka), &registry.url(), "");
+    for topic in ["aside", "msk-alignment"] {
+        kafka.kafka().create_topic(topic, 1);
+    }
+    let watermark = "watermark:
+  max.out.of.orderness.ms: 0
+  late.records: side-topic
+  side.topic: aside
+  alignment:
+    max.drift.ms: 3600000
+    group.id: msk
+    group.topic: msk-alignment
+    member.timeout.ms: 60000
+";
+    let yaml = yaml(&client(&kafka), &registry.url(), "") + watermark;
+    let late = |n: i64| {
+        let record = orders::records("in", id, n..n + 1).remove(0);
+        produce(brokers, &[record.timestamp(1_700_000_000_000)]);
+    };
     let container = [("AWS_CONTAINER_CREDENTIALS_FULL_URI", url.as_str())];
     let mut weir = with(project.run(&yaml), &container).start();
     produce(brokers, &orders::records("in", id, 0..5));
     assert_eq!(Reader::new(brokers, "out").at_least(5, SOON * 2).len(), 5);
 
-    // Source and sink each ask; both have had four tokens since.
+    late(100);
+    assert_eq!(Reader::new(brokers, "aside").at_least(1, SOON).len(), 1);
+    let reports = Reader::new(brokers, "msk-alignment")
+        .at_least(1, SOON)
+        .len();
+    assert!(reports > 0, "{}", weir.stderr());
+
+    // Each of the five asks; all have had four tokens since.
     let asked = agent.requests();
-    while agent.requests() < asked + 8 {
+    while agent.requests() < asked + 20 {
         assert!(!weir.has_ended(), "{}", weir.stderr());
         std::thread::sleep(Duration::from_millis(100));
     }
     produce(brokers, &orders::records("in", id, 5..10));
     assert_eq!(Reader::new(brokers, "out").at_least(10, SOON * 2).len(), 10);
+    late(101);
+    assert_eq!(Reader::new(brokers, "aside").at_least(2, SOON).len(), 2);
+    let more = Reader::new(brokers, "msk-alignment").at_least(reports + 1, SOON);
+    assert!(more.len() > reports, "{}", weir.stderr());
 
     // While there are none for a while, what runs goes on, and it comes back by itself.
     agent.set_down(true);
