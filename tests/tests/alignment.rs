@@ -296,7 +296,8 @@ fn pipelines_of_one_process_wait_for_each_other(broker: &dyn Broker) {
             .holder
             .is_some_and(|name| name.starts_with("inner-slow-"))
     );
-    for running in [slow, fast] {
+    // The first of them waits for the other, and is not held up in its end by that.
+    for running in [fast, slow] {
         running.stopper().request();
         running.wait().expect("it ends well");
     }
