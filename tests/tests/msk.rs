@@ -131,7 +131,7 @@ fn tokens_are_renewed_while_nothing_flows() {
     assert_eq!(Reader::new(brokers, "out").at_least(5, SOON * 2).len(), 5);
 
     late(100);
-    assert_eq!(Reader::new(brokers, "aside").at_least(1, SOON).len(), 1);
+    assert_eq!(Reader::new(brokers, "aside").at_least(1, SOON * 2).len(), 1);
     let reports = Reader::new(brokers, "msk-alignment")
         .at_least(1, SOON)
         .len();
@@ -146,8 +146,8 @@ fn tokens_are_renewed_while_nothing_flows() {
     produce(brokers, &orders::records("in", id, 5..10));
     assert_eq!(Reader::new(brokers, "out").at_least(10, SOON * 2).len(), 10);
     late(101);
-    assert_eq!(Reader::new(brokers, "aside").at_least(2, SOON).len(), 2);
-    let more = Reader::new(brokers, "msk-alignment").at_least(reports + 1, SOON);
+    assert_eq!(Reader::new(brokers, "aside").at_least(2, SOON * 2).len(), 2);
+    let more = Reader::new(brokers, "msk-alignment").at_least(reports + 1, SOON * 2);
     assert!(more.len() > reports, "{}", weir.stderr());
 
     // While there are none for a while, what runs goes on, and it comes back by itself.

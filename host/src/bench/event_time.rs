@@ -123,7 +123,9 @@ fn rows(batch: i64) -> Result<Rows, BenchError> {
     let times = (0..ROWS).map(|row| 10_000 + row * 7_919 % 1_000 + batch);
     let mut messages = BatchBuilder::new(source(), Capacity::default());
     for (offset, time) in (0..).zip(times.clone()) {
-        messages.push(offset, time, None, Some(b""));
+        if !messages.push(offset, time, None, Some(b"")) {
+            return Err(BenchError::new("a batch is full"));
+        }
     }
     let at = TimestampMicrosecondArray::from_iter_values(times.map(|ms| ms * 1_000));
     let at: ArrayRef = Arc::new(at);

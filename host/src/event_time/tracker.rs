@@ -278,8 +278,18 @@ impl Tracker {
     /// counts with what was committed of it. `None` while one is not known at all.
     #[must_use]
     pub fn settled(&self, others: Others) -> Option<i64> {
+        if self.wrong.is(Edge::SettlesAsCombined) {
+            return self.combined;
+        }
+        let others = match self.wrong.is(Edge::SettlesAlone) {
+            true => Others::Nobody,
+            false => others,
+        };
         let mut own: Option<i64> = None;
         for (watermark, slot) in &self.active {
+            if watermark.is_none() && self.wrong.is(Edge::SettlesUnheard) {
+                continue;
+            }
             let restored = self.slots[*slot as usize].restored;
             let reached = match watermark {
                 Some(watermark) => *watermark,

@@ -188,6 +188,7 @@ fn reader(
         assigned_before: false,
         limiter: Limiter::new(&config.rate_limit, Instant::now()),
         is_permitted: false,
+        turned_away: false,
         complaints: Vec::new(),
     }
 }

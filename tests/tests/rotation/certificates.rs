@@ -193,7 +193,7 @@ fn a_side_topic_that_is_locked_out_goes_on_with_a_new_certificate() {
     kafka.kafka().create_topic("in", 1);
     kafka.kafka().create_topic("aside", 1);
     let start = 1_700_000_000_000;
-    let mut records = orders::records("in", id, 0..=i64::try_from(LATE).expect("few"));
+    let mut records = orders::records("in", id, 0..1 + i64::try_from(LATE).expect("few"));
     for (record, n) in records.iter_mut().zip(0..) {
         // All but the first are late.
         record.timestamp = Some(start + if n == 0 { 3_600_000 } else { n });

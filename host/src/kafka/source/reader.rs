@@ -29,6 +29,8 @@ pub(super) const POLL_MAX: Duration = Duration::from_millis(100);
 const MESSAGES_PER_ROUND: usize = 1024;
 /// How often a passing error that goes on is logged.
 const COMPLAINT_INTERVAL: Duration = Duration::from_secs(10);
+/// What brokers say where the reason was said before.
+const NO_REASON: &str = "Request not valid in current SASL state";
 
 pub(super) struct Reader<'c> {
     /// Those of `consumer`, if it needs any.
@@ -71,6 +73,8 @@ pub(super) struct Reader<'c> {
     pub(super) limiter: Limiter,
     /// Whether the first batch of the outbox has its permit from that.
     pub(super) is_permitted: bool,
+    /// Whether brokers have turned this client away since they last had anything for it.
+    pub(super) turned_away: bool,
     /// The passing errors that were logged lately, and when.
     pub(super) complaints: Vec<(RDKafkaErrorCode, Instant)>,
 }
@@ -222,7 +226,10 @@ impl Reader<'_> {
             } => self.end_of_partition(&topic, partition, offset),
             Event::Assign(partitions) => self.assign(&partitions)?,
             Event::Revoke(partitions) => self.revoke(&partitions)?,
-            Event::Committed(Ok(offsets)) => self.offsets.confirmed(&offsets),
+            Event::Committed(Ok(offsets)) => {
+                self.turned_away = false;
+                self.offsets.confirmed(&offsets);
+            }
             Event::Committed(Err(code)) => {
                 tracing::warn!("offsets were not committed, and will be tried again: {code}");
                 self.offsets.commit_failed();
@@ -320,6 +327,8 @@ impl Reader<'_> {
         partition: Option<(String, i32)>,
         fatal: bool,
     ) -> Result<(), SourceError> {
+        self.turned_away |= code == RDKafkaErrorCode::Authentication
+            || crate::kafka::is_refused_handshake(code, &text);
         match code {
             RDKafkaErrorCode::AutoOffsetReset => {
                 let at = partition.map_or_else(String::new, |(topic, number)| {
@@ -359,6 +368,12 @@ impl Reader<'_> {
                 })
             }
             _ if fatal => Err(SourceError::Fatal { code, text }),
+            // What comes of a token that was refused on a connection that was there: why is said
+            // when the next one is refused.
+            RDKafkaErrorCode::Authentication if text.contains(NO_REASON) => {
+                tracing::debug!("{text} ({code})");
+                Ok(())
+            }
             _ => {
                 // librdkafka says so with each attempt, many times a second.
                 let now = Instant::now();

@@ -6,6 +6,7 @@ use std::time::Instant;
 use crossbeam_channel::RecvTimeoutError;
 use rdkafka::TopicPartitionList;
 use rdkafka::consumer::{Consumer, RebalanceProtocol};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::topic_partition_list::Offset;
 
 use super::lists::{list, partition_of};
@@ -121,7 +122,11 @@ impl Reader<'_> {
                 Err(RecvTimeoutError::Disconnected) => break,
             }
         }
-        let committed = self.commit_now();
+        // Who is turned away would wait a minute for the answer that there is none.
+        let committed = match self.turned_away {
+            true => Err(KafkaError::ConsumerCommit(RDKafkaErrorCode::Authentication)),
+            false => self.commit_now(),
+        };
         if let Err(error) = committed.and_then(|()| self.commit_handed_over(&waiting)) {
             tracing::warn!(
                 "offsets were not committed at a rebalance: {error}; some messages will be delivered twice"
