@@ -1,7 +1,7 @@
 //! Amazon MSK's way to authenticate, against Apache Kafka with a validator that checks tokens as MSK
 //! does, signature included.
 
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use weir_tests::aws::{ContainerCredentials, NO_OTHERS, REGION, secret_of};
 use weir_tests::kafka::{Client, Listener, Mechanism, Options, SecureKafka, User};
@@ -35,6 +35,12 @@ sink: {{ kafka: {{ topic: out }} }}
 ",
         client.yaml()
     )
+}
+
+/// Now, in ms since the epoch.
+fn epoch_ms() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    i64::try_from(since.expect("after 1970").as_millis()).expect("a time")
 }
 
 /// With the credentials of these variables, and no others.
@@ -123,7 +129,8 @@ fn tokens_are_renewed_while_nothing_flows() {
     let yaml = yaml(&client(&kafka), &registry.url(), "") + watermark;
     let late = |n: i64| {
         let record = orders::records("in", id, n..n + 1).remove(0);
-        produce(brokers, &[record.timestamp(1_700_000_000_000)]);
+        // An hour ago: what is much older is deleted before it is looked at.
+        produce(brokers, &[record.timestamp(epoch_ms() - 3_600_000)]);
     };
     let container = [("AWS_CONTAINER_CREDENTIALS_FULL_URI", url.as_str())];
     let mut weir = with(project.run(&yaml), &container).start();

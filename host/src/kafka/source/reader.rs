@@ -29,8 +29,11 @@ pub(super) const POLL_MAX: Duration = Duration::from_millis(100);
 const MESSAGES_PER_ROUND: usize = 1024;
 /// How often a passing error that goes on is logged.
 const COMPLAINT_INTERVAL: Duration = Duration::from_secs(10);
-/// What brokers say where the reason was said before.
-const NO_REASON: &str = "Request not valid in current SASL state";
+/// What is said of a connection on which a token was refused: why comes with the next one.
+const NO_REASON: [&str; 2] = [
+    "mechanism handshake failed: Broker: Request not valid in current SASL state",
+    "mechanism handshake failed: Local: Broker transport failure",
+];
 
 pub(super) struct Reader<'c> {
     /// Those of `consumer`, if it needs any.
@@ -368,9 +371,9 @@ impl Reader<'_> {
                 })
             }
             _ if fatal => Err(SourceError::Fatal { code, text }),
-            // What comes of a token that was refused on a connection that was there: why is said
-            // when the next one is refused.
-            RDKafkaErrorCode::Authentication if text.contains(NO_REASON) => {
+            RDKafkaErrorCode::Authentication
+                if NO_REASON.iter().any(|no_reason| text.contains(no_reason)) =>
+            {
                 tracing::debug!("{text} ({code})");
                 Ok(())
             }
