@@ -13,9 +13,16 @@ fn main() {
     let host = std::env::var_os("CARGO_MANIFEST_DIR").expect("cargo sets CARGO_MANIFEST_DIR");
     let root = Path::new(&host).join("..");
     let out = PathBuf::from(std::env::var_os("OUT_DIR").expect("cargo sets OUT_DIR"));
-    for watched in ["guests", "wit", "scripts/build-guest", "Cargo.lock"] {
-        println!("cargo::rerun-if-changed={}", root.join(watched).display());
+    let watch = |path: &str| println!("cargo::rerun-if-changed={}", root.join(path).display());
+    for path in ["wit", "scripts/build-guest", "Cargo.toml", "Cargo.lock"] {
+        watch(path);
     }
+    // Not whole folders: tests are in them too.
+    for guest in GUESTS.into_iter().chain(["sdk"]) {
+        watch(&format!("guests/{guest}/Cargo.toml"));
+        watch(&format!("guests/{guest}/src"));
+    }
+    watch("guests/bench/wit");
     for guest in GUESTS {
         let module = out.join(guest).with_extension("wasm");
         build(&root, guest, &module, &[]);

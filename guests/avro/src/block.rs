@@ -10,10 +10,12 @@
 //! finds out which, and says why.
 
 mod lists;
+mod numbers;
+mod texts;
 
 pub(crate) use lists::Scratch;
 
-use weir_guest::columns::{Column, ColumnFull, Symbol, append};
+use weir_guest::columns::{Column, ColumnFull};
 use weir_guest::confluent::{Messages, PREFIX, prefix_of};
 
 use crate::{
@@ -210,160 +212,13 @@ fn in_order(
 ) -> Result<(), NotRight> {
     let column = &mut columns[leaf.column];
     match leaf.op {
-        Op::Bytes { .. } => {
-            let Column {
-                valid,
-                offsets,
-                data,
-                ..
-            } = column;
-            let valid = leaf.null.map(|null| (null, &mut valid[..]));
-            strings(bytes, cursors, valid, offsets, data)
+        Op::Bytes { .. } => texts::strings(leaf, column, bytes, cursors),
+        Op::Enum { symbols, .. } => {
+            let symbols = &plan.symbols[symbols as usize];
+            texts::enums(symbols, leaf, column, bytes, cursors)
         }
-        Op::Enum { symbols, .. } => enums(
-            &plan.symbols[symbols as usize],
-            leaf,
-            column,
-            bytes,
-            cursors,
-        ),
-        _ => fixed_width(leaf, column, bytes, cursors, Slots::Adjoining),
+        _ => numbers::fixed_width(leaf, column, bytes, cursors, numbers::Slots::Adjoining),
     }
-}
-
-/// A number as Avro writes it, and as a column has it.
-trait Number<const N: usize>: Sized {
-    fn read(input: &mut Input<'_>) -> Result<Self, Fault>;
-    fn bytes(self) -> [u8; N];
-}
-
-macro_rules! number {
-    ($number:ty, $width:literal, |$input:ident| $read:expr) => {
-        impl Number<$width> for $number {
-            #[inline(always)]
-            fn read($input: &mut Input<'_>) -> Result<Self, Fault> {
-                $read
-            }
-
-            #[inline(always)]
-            fn bytes(self) -> [u8; $width] {
-                self.to_le_bytes()
-            }
-        }
-    };
-}
-
-number!(u8, 1, |input| run::boolean(input));
-number!(i32, 4, |input| input.int());
-number!(i64, 8, |input| input.long());
-number!(u32, 4, |input| input.array().map(u32::from_le_bytes));
-number!(u64, 8, |input| input.array().map(u64::from_le_bytes));
-
-/// How the slots of cursors lie.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Slots {
-    /// One after the other: the cursors are those of records.
-    Adjoining,
-    /// Anyhow: the cursors are those of items.
-    Apart,
-}
-
-/// Decodes one value of known width at each cursor, to its slot.
-fn fixed_width(
-    leaf: Leaf,
-    column: &mut Column,
-    bytes: &[u8],
-    cursors: &mut [Cursor],
-    slots: Slots,
-) -> Result<(), NotRight> {
-    match leaf.op {
-        Op::Boolean { .. } => numbers::<1, u8>(leaf, column, bytes, cursors, slots),
-        Op::Int { .. } => numbers::<4, i32>(leaf, column, bytes, cursors, slots),
-        Op::Long { .. } => numbers::<8, i64>(leaf, column, bytes, cursors, slots),
-        Op::Float { .. } => numbers::<4, u32>(leaf, column, bytes, cursors, slots),
-        Op::Double { .. } => numbers::<8, u64>(leaf, column, bytes, cursors, slots),
-        Op::Fixed { size, .. } => {
-            let Column { valid, data, .. } = column;
-            let valid = leaf.null.map(|null| (null, &mut valid[..]));
-            let size = size as usize;
-            each(bytes, cursors, valid, |slot, input| {
-                data[slot * size..][..size].copy_from_slice(input.take(size)?);
-                Ok(())
-            })
-        }
-        _ => Err(NotRight),
-    }
-}
-
-/// Where slots adjoin, the loop walks along them: looking each up keeps more in registers than
-/// there are, which costs a tenth of the time of a flat record.
-#[inline(always)]
-fn numbers<const N: usize, T: Number<N>>(
-    leaf: Leaf,
-    column: &mut Column,
-    bytes: &[u8],
-    cursors: &mut [Cursor],
-    slots: Slots,
-) -> Result<(), NotRight> {
-    let Column { valid, data, .. } = column;
-    let (data, _) = data.as_chunks_mut::<N>();
-    let first = cursors.first().map_or(0, |cursor| cursor.slot);
-    match (slots, leaf.null) {
-        (Slots::Adjoining, None) => required::<N, T>(bytes, cursors, &mut data[first..]),
-        (Slots::Adjoining, Some(null)) => {
-            let (data, valid) = (&mut data[first..], &mut valid[first..]);
-            optional::<N, T>(bytes, cursors, data, null, valid)
-        }
-        (Slots::Apart, None) => required_apart::<N, T>(bytes, cursors, data),
-        (Slots::Apart, Some(null)) => each(bytes, cursors, Some((null, valid)), |slot, input| {
-            data[slot] = T::read(input)?.bytes();
-            Ok(())
-        }),
-    }
-}
-
-#[inline(never)]
-fn required<const N: usize, T: Number<N>>(
-    bytes: &[u8],
-    cursors: &mut [Cursor],
-    slots: &mut [[u8; N]],
-) -> Result<(), NotRight> {
-    for (cursor, slot) in cursors.iter_mut().zip(slots) {
-        *slot = cursor.read(bytes, T::read)?.bytes();
-    }
-    Ok(())
-}
-
-#[inline(never)]
-fn required_apart<const N: usize, T: Number<N>>(
-    bytes: &[u8],
-    cursors: &mut [Cursor],
-    slots: &mut [[u8; N]],
-) -> Result<(), NotRight> {
-    for cursor in cursors {
-        slots[cursor.slot] = cursor.read(bytes, T::read)?.bytes();
-    }
-    Ok(())
-}
-
-#[inline(never)]
-fn optional<const N: usize, T: Number<N>>(
-    bytes: &[u8],
-    cursors: &mut [Cursor],
-    slots: &mut [[u8; N]],
-    null: i64,
-    valid: &mut [u8],
-) -> Result<(), NotRight> {
-    for ((cursor, slot), valid) in cursors.iter_mut().zip(slots).zip(valid) {
-        cursor.read(bytes, |input| {
-            if !is_null(input, null)? {
-                *valid = 1;
-                *slot = T::read(input)?.bytes();
-            }
-            Ok(())
-        })?;
-    }
-    Ok(())
 }
 
 /// Calls `decode` for each record that has a value, with its slot. A function of its own for
@@ -400,65 +255,9 @@ fn is_null(input: &mut Input<'_>, null: i64) -> Result<bool, Fault> {
     Ok(branch == null)
 }
 
-/// Strings or byte strings, in order.
-#[inline(never)]
-fn strings(
-    bytes: &[u8],
-    cursors: &mut [Cursor],
-    mut valid: Option<(i64, &mut [u8])>,
-    offsets: &mut Vec<u8>,
-    data: &mut Vec<u8>,
-) -> Result<(), NotRight> {
-    let (Some(first), Some(last)) = (cursors.first(), cursors.last()) else {
-        return Ok(());
-    };
-    // All records of the block lie between these two, so this is enough for any of their
-    // fields. What it adds up to is bounded by the columns' offsets.
-    let room = last.end - first.position;
-    let before = offsets.len();
-    offsets.resize(before + cursors.len() * 4, 0);
-    let (ends, _) = offsets[before..].as_chunks_mut::<4>();
-    append(data, room, |values| {
-        for (cursor, end) in cursors.iter_mut().zip(ends) {
-            let slot = cursor.slot;
-            cursor.read(bytes, |input| {
-                if let Some((null, valid)) = &mut valid {
-                    if is_null(input, *null)? {
-                        return Ok(());
-                    }
-                    valid[slot] = 1;
-                }
-                let length = input.length()?;
-                values.push(input.take_wide(length));
-                Ok(())
-            })?;
-            *end = values.end();
-        }
-        Ok(())
-    })
-}
-
-/// Symbols of an enum, in order.
-#[inline(never)]
-fn enums(
-    symbols: &[Symbol],
-    leaf: Leaf,
-    column: &mut Column,
-    bytes: &[u8],
-    cursors: &mut [Cursor],
-) -> Result<(), NotRight> {
-    for cursor in cursors {
-        let slot = cursor.slot;
-        cursor.read(bytes, |input| {
-            if let Some(null) = leaf.null {
-                if is_null(input, null)? {
-                    return Ok(column.push_bytes(&[])?);
-                }
-                column.valid[slot] = 1;
-            }
-            let symbol = symbols.get(run::symbol(input)?).ok_or(Fault::EnumIndex)?;
-            Ok(symbol.push(column)?)
-        })?;
-    }
-    Ok(())
+/// 1 for a value and 0 for null, by the branch of a union as it is written; `None` if it is neither.
+#[inline(always)]
+fn present(branch: u8, null: i64) -> Option<u8> {
+    // Zig-zag makes 0 and 2 of the branches 0 and 1.
+    matches!(branch, 0 | 2).then(|| u8::from(i64::from(branch / 2) != null))
 }

@@ -169,8 +169,7 @@ impl<'a> Input<'a> {
     /// A zig-zag `long` (Avro 1.12, Binary encoding).
     #[inline(always)]
     pub(crate) fn long(&mut self) -> Result<i64, Fault> {
-        let raw = self.varint()?;
-        Ok((raw >> 1).cast_signed() ^ -(raw & 1).cast_signed())
+        self.varint().map(zig_zag)
     }
 
     /// A zig-zag `int`.
@@ -251,22 +250,33 @@ impl<'a> Input<'a> {
             .bytes
             .get(self.position..)
             .and_then(<[u8]>::first_chunk);
-        if let Some(chunk) = chunk {
-            let word = u64::from_le_bytes(*chunk);
-            let stops = !word & 0x8080_8080_8080_8080;
-            if stops != 0 {
-                let length = (stops.trailing_zeros() as usize + 1) / 8;
-                if length > self.remaining() {
-                    return Err(Fault::Truncated);
-                }
-                self.position += length;
-                return Ok(join_groups(word & (stops ^ (stops - 1))));
+        let short = chunk.and_then(|chunk| varint_of(u64::from_le_bytes(*chunk)));
+        if let Some((value, length)) = short {
+            if length > self.remaining() {
+                return Err(Fault::Truncated);
             }
+            self.position += length;
+            return Ok(value);
         }
         let (value, position) = varint_by_bytes(self.bytes, self.position, self.end)?;
         self.position = position;
         Ok(value)
     }
+}
+
+/// The number of which this is the zig-zag form.
+#[inline(always)]
+pub(crate) fn zig_zag(raw: u64) -> i64 {
+    (raw >> 1).cast_signed() ^ -(raw & 1).cast_signed()
+}
+
+/// The variable-length integer that a little-endian word begins with, and its bytes; `None` where
+/// it is longer.
+#[inline(always)]
+pub(crate) fn varint_of(word: u64) -> Option<(u64, usize)> {
+    let stops = !word & 0x8080_8080_8080_8080;
+    let length = (stops.trailing_zeros() as usize + 1) / 8;
+    (stops != 0).then(|| (join_groups(word & (stops ^ (stops - 1))), length))
 }
 
 /// The value of a variable-length integer, and the position after it.

@@ -201,12 +201,39 @@ pub(crate) struct Branch {
     pub(crate) start: u32,
 }
 
+/// The symbols of an enum, by number.
+#[derive(Debug)]
+pub(crate) struct Symbols {
+    all: Vec<Symbol>,
+    longest: usize,
+}
+
+impl Symbols {
+    #[inline(always)]
+    pub(crate) fn get(&self, number: usize) -> Option<&Symbol> {
+        self.all.get(number)
+    }
+
+    /// Bytes of the longest one.
+    pub(crate) fn longest(&self) -> usize {
+        self.longest
+    }
+}
+
+impl FromIterator<Symbol> for Symbols {
+    fn from_iter<I: IntoIterator<Item = Symbol>>(symbols: I) -> Self {
+        let all: Vec<Symbol> = symbols.into_iter().collect();
+        let longest = all.iter().map(Symbol::len).max().unwrap_or(0);
+        Self { all, longest }
+    }
+}
+
 /// A compiled writer schema.
 #[derive(Debug, Default)]
 pub struct Plan {
     pub(crate) layout: Layout,
     pub(crate) ops: Vec<Op>,
-    pub(crate) symbols: Vec<Vec<Symbol>>,
+    pub(crate) symbols: Vec<Symbols>,
     pub(crate) decimals: Vec<Decimal>,
     pub(crate) unions: Vec<Vec<Branch>>,
     /// By symbol of the writer: that of the reader, if it has one.

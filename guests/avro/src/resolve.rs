@@ -23,7 +23,7 @@ use crate::{
     compile::{compile_with_spans, index},
     defaults,
     input::Input,
-    plan::{Op, Plan, Promotion, least_bytes},
+    plan::{Op, Plan, Promotion, Symbols, least_bytes},
     run,
     schema::{Parsed, SchemaError, default_of},
 };
@@ -401,7 +401,7 @@ impl<'a> Resolver<'a> {
         let known = names::symbols(w, r);
         let known = known.map(|symbol| symbol.map(Symbol::new));
         let known: Vec<Option<Symbol>> = known.collect();
-        let all: Option<Vec<Symbol>> = known.iter().cloned().collect();
+        let all: Option<Symbols> = known.iter().cloned().collect();
         self.plan.ops.push(match all {
             Some(all) => {
                 self.plan.symbols.push(all);

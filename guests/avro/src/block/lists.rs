@@ -1,11 +1,16 @@
 //! Lists of plain values, item by item: the first items of all records of a block, then the
 //! second ones, each written to where it will lie.
 
-use super::{Cursor, Leaf, NotRight, Slots, each, fixed_width, prepare};
 use weir_guest::columns::{Column, Wide, append};
 
+use super::{
+    Cursor, Leaf, NotRight, each,
+    numbers::{Slots, fixed_width},
+    prepare,
+};
+
 use crate::{
-    input::{Block, Input},
+    input::Input,
     plan::{Op, Plan},
     run,
 };
@@ -17,25 +22,25 @@ const LANES_LEAST: usize = 8;
 /// Room that blocks use one after the other.
 #[derive(Default)]
 pub(crate) struct Scratch {
-    /// The next item of each list that has one left.
+    /// The lists in the order of their records.
+    heads: Vec<Head>,
+    /// The next item of each list, the longest list first: so those that have one left are the
+    /// first ones, in every turn.
     items: Vec<Cursor>,
-    /// Of the same list, at the same index.
-    lists: Vec<List>,
-    /// The records whose list has no items, and where they go on.
-    empty: Vec<(usize, usize)>,
+    /// The index in the block of the same list's record.
+    records: Vec<usize>,
+    /// By number of items: lists that have as many or more.
+    as_long: Vec<usize>,
     /// For each operation of an item, what is put into a column once all items are there.
     spans: Vec<Vec<Span>>,
 }
 
-/// A list that is being decoded.
+/// What a list begins with.
 #[derive(Clone, Copy)]
-struct List {
-    /// Index of its record in the block.
-    record: usize,
-    /// Items from the current one on.
-    left: usize,
-    /// Where the last of them has to end, if the list says so.
-    end: Option<usize>,
+struct Head {
+    /// Where its first item lies.
+    position: usize,
+    items: usize,
 }
 
 /// A string in the messages' bytes, or the index of a symbol.
@@ -65,23 +70,23 @@ pub(super) fn decode(
     let Some(leaves) = leaves(body).filter(|leaves| item_bytes > 0 && !leaves.is_empty()) else {
         return Ok(false);
     };
-    let column = column as usize;
-    let first = columns[column].items();
-    let heads = heads(item_bytes, first, scratch, bytes, cursors)?;
-    if heads.items < heads.longest * LANES_LEAST {
+    let list = &mut columns[column as usize];
+    let first = list.items();
+    let Some(all) = heads(item_bytes, scratch, bytes, cursors)? else {
         return Ok(false);
+    };
+    sort(all.longest, first, scratch, cursors);
+    for head in &scratch.heads {
+        list.push_list(head.items)?;
     }
-    let total = heads.items;
     let Scratch {
         items,
-        lists,
+        records,
+        as_long,
         spans,
-        empty,
+        ..
     } = scratch;
-    for (record, position) in empty {
-        cursors[*record].position = *position;
-    }
-    push_lists(&mut columns[column], cursors.len(), lists)?;
+    let total = all.items;
     spans.resize_with(leaves.len().max(spans.len()), Vec::new);
     for (leaf, spans) in leaves.iter().zip(&mut *spans) {
         prepare(columns, *leaf, total);
@@ -90,15 +95,24 @@ pub(super) fn decode(
             spans.resize(total, Span::default());
         }
     }
-    while !items.is_empty() {
+    let mut left = as_long.iter().skip(1).copied();
+    let mut now = left.next().unwrap_or(0);
+    go_on(&items[now..], &records[now..], cursors);
+    while now > 0 {
         for (leaf, spans) in leaves.iter().zip(&mut *spans) {
-            let column = &mut columns[leaf.column];
+            let (column, items) = (&mut columns[leaf.column], &mut items[..now]);
             match leaf.width() {
                 Some(_) => fixed_width(*leaf, column, bytes, items, Slots::Apart)?,
                 None => note(*leaf, column, first, spans, bytes, items)?,
             }
         }
-        next_items(bytes, item_bytes, items, lists, cursors)?;
+        let next = left.next().unwrap_or(0);
+        end(item_bytes, bytes, &mut items[next..now])?;
+        go_on(&items[next..now], &records[next..now], cursors);
+        for item in &mut items[..next] {
+            item.slot += 1;
+        }
+        now = next;
     }
     for (leaf, spans) in leaves.iter().zip(&*spans) {
         put_noted(plan, &mut columns[leaf.column], *leaf, spans, bytes)?;
@@ -108,49 +122,76 @@ pub(super) fn decode(
 
 /// What the lists of a block have together.
 #[derive(Default)]
-struct Heads {
+struct All {
     items: usize,
     longest: usize,
 }
 
-/// Reads the number of items of each list into `scratch`. The first item of all gets the
-/// slot `first`.
+/// Reads the number of items of each list. `None` where a list says how many bytes it has, which
+/// is left to [`run`], or where item by item would not pay.
 #[inline(never)]
 fn heads(
     item_bytes: u32,
-    first: usize,
     scratch: &mut Scratch,
     bytes: &[u8],
     cursors: &[Cursor],
-) -> Result<Heads, NotRight> {
+) -> Result<Option<All>, NotRight> {
+    let Scratch { heads, .. } = scratch;
+    heads.clear();
+    heads.reserve(cursors.len());
+    let mut all = All::default();
+    for cursor in cursors {
+        let mut head = *cursor;
+        let block = head.read(bytes, |input| input.block(item_bytes))?;
+        if block.is_some_and(|block| block.end.is_some()) {
+            return Ok(None);
+        }
+        let items = block.map_or(0, |block| block.count);
+        heads.push(Head {
+            position: head.position,
+            items,
+        });
+        all.items += items;
+        all.longest = all.longest.max(items);
+    }
+    Ok((all.items >= all.longest * LANES_LEAST).then_some(all))
+}
+
+/// Sorts the lists by their lengths, by counting: to move those that go on in every turn would have
+/// a branch that a processor cannot foresee. The first item of all gets the slot `first`.
+#[inline(never)]
+fn sort(longest: usize, first: usize, scratch: &mut Scratch, cursors: &[Cursor]) {
     let Scratch {
+        heads,
         items,
-        lists,
-        empty,
+        records,
+        as_long,
         ..
     } = scratch;
-    items.clear();
-    lists.clear();
-    empty.clear();
-    let mut heads = Heads::default();
-    for (record, cursor) in cursors.iter().enumerate() {
-        let mut item = *cursor;
-        match item.read(bytes, |input| input.block(item_bytes))? {
-            Some(block) => {
-                item.slot = first + heads.items;
-                items.push(item);
-                lists.push(List {
-                    record,
-                    left: block.count,
-                    end: block.end,
-                });
-                heads.items += block.count;
-                heads.longest = heads.longest.max(block.count);
-            }
-            None => empty.push((record, item.position)),
-        }
+    as_long.clear();
+    as_long.resize(longest + 1, 0);
+    for head in &*heads {
+        as_long[head.items] += 1;
     }
-    Ok(heads)
+    // Here by number of items: lists that are longer.
+    let mut longer = 0;
+    for lists in as_long.iter_mut().rev() {
+        longer += std::mem::replace(lists, longer);
+    }
+    items.resize(heads.len(), Cursor::default());
+    records.resize(heads.len(), 0);
+    let mut slot = first;
+    for (record, (head, cursor)) in heads.iter().zip(cursors).enumerate() {
+        let at = as_long[head.items];
+        as_long[head.items] += 1;
+        items[at] = Cursor {
+            position: head.position,
+            end: cursor.end,
+            slot,
+        };
+        records[at] = record;
+        slot += head.items;
+    }
 }
 
 /// The operations of an item, if each is a leaf.
@@ -163,17 +204,6 @@ fn leaves(body: &[Op]) -> Option<Vec<Leaf>> {
         at = next;
     }
     Some(leaves)
-}
-
-/// The offsets of all records' lists; those that are not among `lists` are empty.
-#[inline(never)]
-fn push_lists(column: &mut Column, records: usize, lists: &[List]) -> Result<(), NotRight> {
-    let mut lists = lists.iter().peekable();
-    for record in 0..records {
-        let list = lists.next_if(|list| list.record == record);
-        column.push_list(list.map_or(0, |list| list.left))?;
-    }
-    Ok(())
 }
 
 /// Notes where one string, or which symbol, each item has.
@@ -244,41 +274,21 @@ fn put_noted(
     Ok(())
 }
 
-/// Goes on to the next item of each list. A list that is through has to end there: one that
-/// comes in several blocks is left to [`run`].
+/// Reads the end of lists whose last item was read: one that comes in several blocks is left to
+/// [`run`].
 #[inline(never)]
-fn next_items(
-    bytes: &[u8],
-    item_bytes: u32,
-    items: &mut Vec<Cursor>,
-    lists: &mut Vec<List>,
-    cursors: &mut [Cursor],
-) -> Result<(), NotRight> {
-    let mut kept = 0;
-    for at in 0..items.len() {
-        let (mut item, mut list) = (items[at], lists[at]);
-        list.left -= 1;
-        if list.left > 0 {
-            item.slot += 1;
-            items[kept] = item;
-            lists[kept] = list;
-            kept += 1;
-            continue;
-        }
-        let more = item.read(bytes, |input| {
-            let block = Block {
-                count: 0,
-                end: list.end,
-            };
-            block.check(input)?;
-            input.block(item_bytes)
-        })?;
-        if more.is_some() {
+fn end(item_bytes: u32, bytes: &[u8], items: &mut [Cursor]) -> Result<(), NotRight> {
+    for item in items {
+        if item.read(bytes, |input| input.block(item_bytes))?.is_some() {
             return Err(NotRight);
         }
-        cursors[list.record].position = item.position;
     }
-    items.truncate(kept);
-    lists.truncate(kept);
     Ok(())
+}
+
+/// Records go on where their lists ended.
+fn go_on(items: &[Cursor], records: &[usize], cursors: &mut [Cursor]) {
+    for (item, record) in items.iter().zip(records) {
+        cursors[*record].position = item.position;
+    }
 }

@@ -17,6 +17,13 @@ pub(super) enum Copied<'a> {
 }
 
 impl<'a> Wide<'a> {
+    /// The first `len` bytes, or all if there are not as many.
+    #[inline(always)]
+    #[must_use]
+    pub fn short(bytes: &'a [u8; SHORT], len: usize) -> Self {
+        Self(Copied::Short(bytes, len.min(SHORT)))
+    }
+
     /// The first `len` bytes.
     ///
     /// # Panics
