@@ -283,6 +283,7 @@ pub fn start(config: &PipelineConfig, parts: Parts) -> Result<Running, PipelineE
     let (renew_sink, sink_renewals) = crossbeam_channel::unbounded();
     let (renew_source, source_renewals) = crossbeam_channel::unbounded();
     let mut sink = parts.sink;
+    let settles = sink.settles();
     sink.renew_from(sink_renewals);
     let delivery = Delivery::new(
         sink,
@@ -309,6 +310,7 @@ pub fn start(config: &PipelineConfig, parts: Parts) -> Result<Running, PipelineE
         progress: Arc::clone(&progress),
         statistics,
         event_time,
+        settles,
     };
     let source_config = config.source.clone();
     let (source_runs, source_ended) = bounded(0);

@@ -18,7 +18,7 @@ use weir_tests::kafka::{SecureKafka, User};
 use weir_tests::mock::Mock;
 use weir_tests::records::{Reader, Record, produce};
 use weir_tests::registry::Registry;
-use weir_tests::weir::{Project, Running};
+use weir_tests::weir::{Finished, Project, Running};
 use weir_tests::{Broker, available, on_both_brokers, orders};
 
 /// 2023-11-14T22:13:20Z, in ms.
@@ -296,10 +296,92 @@ fn pipelines_of_one_process_wait_for_each_other(broker: &dyn Broker) {
             .holder
             .is_some_and(|name| name.starts_with("inner-slow-"))
     );
-    for running in [slow, fast] {
+    // The first of them waits for the other, and is not held up in its end by that.
+    for running in [fast, slow] {
         running.stopper().request();
         running.wait().expect("it ends well");
     }
+}
+
+/// One that is slow, and has said how far it is; then one of the same group in this mode.
+fn beside_a_slow_one(topics: [&str; 2], mode: &str, more: &str) -> (Mock, Finished, usize) {
+    const ROWS: usize = 1_500;
+    let mock = Mock::start();
+    let (registry, id) = orders::registry();
+    for topic in topics {
+        produce_seconds(&mock, topic, id, ROWS);
+    }
+    let name = topics[1];
+    mock.create_topic(&format!("{name}-aside"), 1);
+    group_topic(&mock, &format!("{name}-alignment"));
+    let group = in_group(name);
+    let (one, two) = (Project::new(), Project::new());
+    let mut slow = one
+        .run(&yaml(&mock, &registry, topics[0], &group, SLOW))
+        .start();
+    let _ = slow.wait_for_rows(1);
+    let fast = yaml(&mock, &registry, name, &group, "  stop.mode: latest\n");
+    let fast = fast.replace(
+        "  alignment:\n",
+        &format!("{more}  alignment:\n    mode: {mode}\n"),
+    );
+    let fast = two.run(&fast).finish().with_code(0);
+    let behind = slow.row_count();
+    slow.terminate();
+    let _ = slow.finish().with_code(0);
+    assert!(behind + DRIFT + SLACK < ROWS, "the slow one is not slow");
+    (mock, fast, behind)
+}
+
+#[test]
+fn a_group_is_told_of_drift_where_nobody_waits() {
+    let (_mock, fast, _) = beside_a_slow_one(["plodding", "warned"], "warn-only", "");
+    assert_eq!(fast.rows().len(), 1_500);
+    let told = fast.lines_with("of event time ahead of the pipeline of alignment group warned");
+    assert!(!told.is_empty(), "{}", fast.stderr);
+    assert!(
+        told[0].contains("warned[0] is ")
+            && told[0].contains("that is behind all others, plodding-"),
+        "{told:?}"
+    );
+    // Every second at most.
+    assert!(told.len() <= 1 + usize::try_from(fast.took.as_secs()).expect("short"));
+    assert!(!fast.summary().contains("dropped"), "{}", fast.summary());
+}
+
+/// From the first batch on, as what the group says is read before.
+#[test]
+fn rows_too_far_ahead_of_a_group_are_dropped_or_put_aside() {
+    let (_mock, fast, behind) = beside_a_slow_one(["creeping", "dropped"], "drop-excess", "");
+    let kept = fast.rows();
+    let furthest = kept.iter().map(orders::id).max().expect("there are some");
+    let furthest = usize::try_from(furthest).expect("a number of a row");
+    assert!(furthest <= behind + DRIFT + SLACK, "{furthest}, {behind}");
+    assert!(kept.len() >= DRIFT, "{}", kept.len());
+    let dropped = 1_500 - kept.len();
+    let expected = format!("{dropped} dropped as too far ahead");
+    let summary = fast.summary().replace(',', "");
+    assert!(summary.ends_with(&expected), "{summary}");
+
+    let side_topic = "  side.topic: excess-aside\n";
+    let (mock, fast, _) = beside_a_slow_one(["crawling", "excess"], "drop-excess", side_topic);
+    let aside = Reader::new(mock.brokers(), "excess-aside").to_end();
+    assert!(!aside.is_empty());
+    let expected = format!("{} put aside", aside.len());
+    let summary = fast.summary().replace(',', "");
+    assert!(summary.ends_with(&expected), "{summary}");
+    // Each message is in one of the two places, and in one only.
+    let offset = |record: &Record| {
+        let mut headers = record.headers.iter();
+        let offset = headers.find(|(name, _)| name == "__weir.aside.offset");
+        let offset = offset.and_then(|(_, value)| value.as_deref());
+        let offset = std::str::from_utf8(offset.expect("it has one")).expect("a text");
+        offset.parse::<i64>().expect("a number")
+    };
+    let mut all: Vec<i64> = fast.rows().iter().map(orders::id).collect();
+    all.extend(aside.iter().map(offset));
+    all.sort_unstable();
+    assert!(all.iter().copied().eq(0..1_500), "{}", all.len());
 }
 
 /// The mock makes no topics when asked: as a broker of which one may not.

@@ -1,7 +1,7 @@
 //! Amazon MSK's way to authenticate, against Apache Kafka with a validator that checks tokens as MSK
 //! does, signature included.
 
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use weir_tests::aws::{ContainerCredentials, NO_OTHERS, REGION, secret_of};
 use weir_tests::kafka::{Client, Listener, Mechanism, Options, SecureKafka, User};
@@ -35,6 +35,12 @@ sink: {{ kafka: {{ topic: out }} }}
 ",
         client.yaml()
     )
+}
+
+/// Now, in ms since the epoch.
+fn epoch_ms() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    i64::try_from(since.expect("after 1970").as_millis()).expect("a time")
 }
 
 /// With the credentials of these variables, and no others.
@@ -95,7 +101,8 @@ fn records_go_through_with_signed_tokens() {
 }
 
 /// Credentials end after 10 s, and the broker ends sessions when their tokens end (KIP-368). So
-/// whoever is idle for longer is let in by a token that came meanwhile.
+/// whoever is idle for longer is let in by a token that came meanwhile: source and sink, the two
+/// clients of an alignment group, and that of what is put aside.
 #[test]
 fn tokens_are_renewed_while_nothing_flows() {
     let Some(kafka) = broker() else { return };
@@ -106,20 +113,49 @@ fn tokens_are_renewed_while_nothing_flows() {
     let agent = ContainerCredentials::start(Duration::from_secs(10));
     let url = agent.url();
     let project = Project::new();
-    let yaml = yaml(&client(&kafka), &registry.url(), "");
+    for topic in ["aside", "msk-alignment"] {
+        kafka.kafka().create_topic(topic, 1);
+    }
+    let watermark = "watermark:
+  max.out.of.orderness.ms: 0
+  late.records: side-topic
+  side.topic: aside
+  alignment:
+    max.drift.ms: 3600000
+    group.id: msk
+    group.topic: msk-alignment
+    member.timeout.ms: 60000
+";
+    let yaml = yaml(&client(&kafka), &registry.url(), "") + watermark;
+    let late = |n: i64| {
+        let record = orders::records("in", id, n..n + 1).remove(0);
+        // An hour ago: what is much older is deleted before it is looked at.
+        produce(brokers, &[record.timestamp(epoch_ms() - 3_600_000)]);
+    };
     let container = [("AWS_CONTAINER_CREDENTIALS_FULL_URI", url.as_str())];
     let mut weir = with(project.run(&yaml), &container).start();
     produce(brokers, &orders::records("in", id, 0..5));
     assert_eq!(Reader::new(brokers, "out").at_least(5, SOON * 2).len(), 5);
 
-    // Source and sink each ask; both have had four tokens since.
+    late(100);
+    assert_eq!(Reader::new(brokers, "aside").at_least(1, SOON * 2).len(), 1);
+    let reports = Reader::new(brokers, "msk-alignment")
+        .at_least(1, SOON)
+        .len();
+    assert!(reports > 0, "{}", weir.stderr());
+
+    // Each of the five asks; all have had four tokens since.
     let asked = agent.requests();
-    while agent.requests() < asked + 8 {
+    while agent.requests() < asked + 20 {
         assert!(!weir.has_ended(), "{}", weir.stderr());
         std::thread::sleep(Duration::from_millis(100));
     }
     produce(brokers, &orders::records("in", id, 5..10));
     assert_eq!(Reader::new(brokers, "out").at_least(10, SOON * 2).len(), 10);
+    late(101);
+    assert_eq!(Reader::new(brokers, "aside").at_least(2, SOON * 2).len(), 2);
+    let more = Reader::new(brokers, "msk-alignment").at_least(reports + 1, SOON * 2);
+    assert!(more.len() > reports, "{}", weir.stderr());
 
     // While there are none for a while, what runs goes on, and it comes back by itself.
     agent.set_down(true);

@@ -179,6 +179,77 @@ fn tokens_are_renewed_while_nothing_flows() {
     let _ = weir.finish().with_code(0);
 }
 
+/// In mid-run, brokers refuse the next token, and then nobody gives one: both are told, and neither
+/// makes weir ask or connect more often than its back-off says. It goes on when there are good ones.
+#[test]
+fn a_token_that_is_refused_in_mid_run_is_told_without_a_storm() {
+    let Some(kafka) = available(SecureKafka::shared()) else {
+        return;
+    };
+    let oidc = kafka.oidc();
+    oidc.add_client("erin", "erin-secret");
+    oidc.set_lifetime("erin", Duration::from_secs(6));
+    for resource in [Resource::Topic("revoked"), Resource::Group("revoked")] {
+        let (user, operation) = ("erin", Operation::Read);
+        kafka.allow(&Acl {
+            user,
+            operation,
+            resource,
+        });
+    }
+    let (registry, id) = orders::registry();
+    kafka.kafka().create_topic("revoked", 1);
+    let yaml = format!(
+        "source:\n{}  topics: [revoked]\n  group.id: revoked\n  reconnect.backoff.max.ms: 1000\n\
+         schema.registry.url: {}\ndeserializer: avro\n",
+        oauth(kafka, "erin", "erin-secret").yaml(),
+        registry.url()
+    );
+    let project = Project::new();
+    let mut weir = project.run(&yaml).start();
+    let brokers = kafka.kafka().brokers();
+    produce(brokers, &orders::records("revoked", id, 0..3));
+    assert_eq!(weir.wait_for_rows(3).len(), 3);
+
+    let told = |weir: &str| -> Vec<String> {
+        let lines = weir.lines().filter(|line| line.contains("still trying"));
+        lines.map(str::to_owned).collect()
+    };
+    oidc.set_fault("erin", TokenFault::UnknownKey);
+    weir.wait_for_stderr("invalid_token");
+    let asked = oidc.token_requests("erin");
+    std::thread::sleep(Duration::from_secs(6));
+    // A token lasts 6 s, and is renewed before.
+    let more = oidc.token_requests("erin") - asked;
+    assert!(more <= 4, "{more} requests");
+    let refused = told(&weir.stderr());
+    let why = refused.iter().filter(|line| line.contains("invalid_token"));
+    assert_eq!(why.count(), 1, "{refused:#?}");
+    // Of each kind one in 10 s.
+    assert!(refused.len() <= 4, "{refused:#?}");
+
+    oidc.revoke_client("erin");
+    let asked = oidc.token_requests("erin");
+    std::thread::sleep(Duration::from_secs(6));
+    let more = oidc.token_requests("erin") - asked;
+    assert!(more <= 4, "{more} requests");
+    let refused = told(&weir.stderr());
+    assert!(refused.len() <= 8, "{refused:#?}");
+    assert!(!weir.has_ended(), "{}", weir.stderr());
+
+    oidc.add_client("erin", "erin-secret");
+    produce(brokers, &orders::records("revoked", id, 3..6));
+    assert_eq!(weir.wait_for_rows(6).len(), 6);
+    weir.terminate();
+    let finished = weir.finish().with_code(0);
+    assert_eq!(finished.rows().len(), 6);
+    assert!(
+        !finished.stderr.contains("erin-secret"),
+        "{}",
+        finished.stderr
+    );
+}
+
 #[test]
 fn who_is_not_let_in_is_told_why() {
     let Some(kafka) = available(SecureKafka::shared()) else {

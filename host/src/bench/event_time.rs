@@ -2,11 +2,19 @@
 //! to date.
 
 use std::hint::black_box;
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use arrow::array::{ArrayRef, RecordBatch, TimestampMicrosecondArray};
 
 use super::timing::{Way, measure};
 use super::{BenchError, Measurement};
-use crate::event_time::{Bounds, Observation, PartitionId, Settings, Times, Tracker};
+use crate::batch::{BatchBuilder, Capacity, TopicPartition};
+use crate::config::{ColumnUnit, EventTimeFrom};
+use crate::event_time::{
+    Bounds, EventTime, Observation, PartitionId, Settings, Times, Tracker, event_times,
+};
+use crate::rows::{ColumnPath, RowOrigins, Rows};
 
 /// Rows in a batch.
 const ROWS: i64 = 1_000;
@@ -17,11 +25,12 @@ const PARTITIONS: [usize; 3] = [10, 1_000, 10_000];
 /// Updates in one call, so that the clock is not what is measured.
 const UPDATES: usize = 1_000;
 
-/// Measures batches of 1,000 in which nothing and in which a tenth is late, and one batch of one
-/// partition among up to 10,000.
+/// Measures all that a batch of 1,000 costs a pipeline, with the records' own timestamps and with a
+/// column of timestamps; the pass over it alone, with nothing and with a tenth late; and one batch
+/// of one partition among up to 10,000.
 ///
 /// # Errors
-/// None; for the sake of the other sections.
+/// When rows cannot be made.
 pub fn run() -> Result<Vec<Measurement>, BenchError> {
     let batches: Vec<Times> = (0..BATCHES)
         .map(|batch| {
@@ -47,7 +56,39 @@ pub fn run() -> Result<Vec<Measurement>, BenchError> {
             }),
         }
     };
-    let mut ways = vec![scan("none late", 9_000), scan("a tenth late", 10_100)];
+    let rows = (0..BATCHES).map(rows).collect::<Result<Vec<_>, _>>()?;
+    let column = EventTimeFrom::Column {
+        path: ColumnPath::new("at"),
+        unit: ColumnUnit::Millis,
+    };
+    let tracked = |what: &str, from: EventTimeFrom| {
+        let event_time = EventTime::new(settings(), None, 1_000_000, Instant::now());
+        let source = source();
+        event_time.assign(1, source);
+        let mut turns = rows.iter().cycle();
+        Way {
+            name: format!("event-time/tracking by {what}, batches of 1,000"),
+            baselines: Vec::new(),
+            records: 1_000,
+            run: Box::new(move || {
+                let Some(rows) = turns.next() else {
+                    return Ok(());
+                };
+                event_time.read(1);
+                let times = event_times(&from, black_box(rows)).map_err(BenchError::new)?;
+                let bounds = event_time.bounds(1, None, 1_000_000);
+                let scan = bounds.scan(&times);
+                black_box(event_time.observe(1, &scan, None));
+                Ok(())
+            }),
+        }
+    };
+    let mut ways = vec![
+        tracked("record timestamps", EventTimeFrom::Timestamp),
+        tracked("a column", column),
+        scan("none late", 9_000),
+        scan("a tenth late", 10_100),
+    ];
     for partitions in PARTITIONS {
         let mut partitioned = Partitioned::new(partitions);
         ways.push(Way {
@@ -63,6 +104,42 @@ pub fn run() -> Result<Vec<Measurement>, BenchError> {
     measure(ways)
 }
 
+fn settings() -> Settings {
+    Settings {
+        max_out_of_orderness: 1_000,
+        idle_timeout: Some(Duration::from_secs(30)),
+    }
+}
+
+fn source() -> TopicPartition {
+    TopicPartition {
+        topic: "orders".into(),
+        partition: 0,
+    }
+}
+
+/// A batch with a column `at` of timestamps in µs, and the same timestamps in its records.
+fn rows(batch: i64) -> Result<Rows, BenchError> {
+    let times = (0..ROWS).map(|row| 10_000 + row * 7_919 % 1_000 + batch);
+    let mut messages = BatchBuilder::new(source(), Capacity::default());
+    for (offset, time) in (0..).zip(times.clone()) {
+        if !messages.push(offset, time, None, Some(b"")) {
+            return Err(BenchError::new("a batch is full"));
+        }
+    }
+    let at = TimestampMicrosecondArray::from_iter_values(times.map(|ms| ms * 1_000));
+    let at: ArrayRef = Arc::new(at);
+    Ok(Rows {
+        rows: RecordBatch::try_from_iter([("at", at)]).map_err(BenchError::new)?,
+        messages: messages.finish().envelopes(),
+        origins: RowOrigins::Identity,
+        event_times: None,
+        watermark: None,
+        encoded: Default::default(),
+        tombstones: None,
+    })
+}
+
 /// Partitions that move on in turns, each at its own pace, so that their order changes.
 struct Partitioned {
     tracker: Tracker,
@@ -74,10 +151,7 @@ struct Partitioned {
 
 impl Partitioned {
     fn new(count: usize) -> Self {
-        let mut tracker = Tracker::new(Settings {
-            max_out_of_orderness: 1_000,
-            idle_timeout: Some(Duration::from_secs(30)),
-        });
+        let mut tracker = Tracker::new(settings());
         let ids = (0..count).map(|_| tracker.assign(Duration::ZERO)).collect();
         Partitioned {
             tracker,

@@ -62,6 +62,12 @@ pub(super) enum Edge {
     PublishesMaximum,
     /// A member that leaves says nothing.
     LeavesSilently,
+    /// What is settled passes a partition that was not heard of.
+    SettlesUnheard,
+    /// What is settled does not follow a partition back that comes in behind the others.
+    SettlesAsCombined,
+    /// What is settled does not wait for what others have.
+    SettlesAlone,
 }
 
 /// Which edge is turned to the wrong way, if any.

@@ -1,6 +1,15 @@
 //! What Flink's own tests say of event time, as scenarios for this tracker. Each names the test
 //! class and the test that it follows; where weir decides otherwise, it says so. Times are
 //! Flink's: its watermark `w` is weir's `w + 1`, which no scenario here depends on.
+//!
+//! From `WatermarkOutputMultiplexerTest` (which is the test of `CombinedWatermarkStatus` too; its
+//! variants with deferred output are of how Flink calls generators), `StatusWatermarkValveTest`,
+//! `WatermarksWithIdlenessTest`, `SourceOperatorAlignmentTest`,
+//! `SourceOperatorSplitWatermarkAlignmentTest`, `SourceCoordinatorAlignmentTest` and
+//! `WatermarkAlignmentITCase`. `testStopWhileWaitingForWatermarkAlignment` needs a pipeline: it is
+//! in `tests/tests/alignment.rs`. Those of serializing and restoring coordinators have nothing here.
+
+mod idleness;
 
 use std::time::Duration;
 

@@ -9,6 +9,7 @@ use super::alignment::Alignment;
 use super::clock::ReadingClock;
 use super::group::Standing;
 use super::scan::{Bounds, Scan};
+use super::settled::{Claim, Others};
 use super::tracker::{Observation, PartitionId, PartitionTime, Settings, Tracker};
 use crate::batch::TopicPartition;
 
@@ -27,6 +28,7 @@ struct Inner {
     max_future: i64,
     parts: HashMap<u64, Part>,
     group: Option<GroupView>,
+    others: Others,
 }
 
 #[derive(Debug)]
@@ -49,6 +51,19 @@ pub(crate) enum Gate {
     Wait,
     /// The partition is too far ahead of the others.
     Held,
+}
+
+/// What came of a batch.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Observed {
+    /// The combined watermark after it, in ms since the epoch.
+    pub(crate) combined: Option<i64>,
+    /// Its partition's own.
+    pub(crate) own: Option<i64>,
+    /// How far the partition is ahead of the others, in ms.
+    pub(crate) ahead: i64,
+    /// Whether those are pipelines of its group, and not partitions of its own.
+    pub(crate) of_group: bool,
 }
 
 /// Event time as it stands, for whoever shows it.
@@ -95,6 +110,7 @@ impl EventTime {
             max_future,
             parts: HashMap::new(),
             group: None,
+            others: Others::default(),
         })))
     }
 
@@ -137,6 +153,34 @@ impl EventTime {
             held: false,
         };
         inner.parts.insert(assignment, part);
+    }
+
+    /// What was committed with the offset from which on a partition is read.
+    pub(crate) fn restore(&self, assignment: u64, claim: Claim) {
+        let mut inner = self.inner();
+        if let Some(id) = inner.parts.get(&assignment).map(|part| part.id) {
+            inner.tracker.restore(id, claim);
+        }
+    }
+
+    /// What may be committed of a partition of which all that was read is delivered.
+    pub(crate) fn claim(&self, assignment: u64) -> Option<Claim> {
+        let inner = self.inner();
+        let part = inner.parts.get(&assignment)?;
+        inner.tracker.claim(part.id)
+    }
+
+    /// How far the partitions are that other members of the consumer group have. Before this is
+    /// told first, there are none.
+    pub(crate) fn see_others(&self, others: Others) {
+        self.inner().others = others;
+    }
+
+    /// How far all partitions of the consumer group are: [`Tracker::settled`].
+    #[must_use]
+    pub fn settled(&self) -> Option<i64> {
+        let inner = self.inner();
+        inner.tracker.settled(inner.others)
     }
 
     pub(crate) fn revoke(&self, assignments: impl IntoIterator<Item = u64>) {
@@ -191,13 +235,18 @@ impl EventTime {
         inner.tracker.tick(now);
     }
 
-    /// Whether the next batch of a partition may go on. Without alignment, always.
+    /// Whether the next batch of a partition may go on. Where nobody waits for others, always, once
+    /// it is known how far the group is.
     ///
     /// A partition that is far from its limit may have any number of batches under way; near to
     /// it, one after the other, since nobody knows what is in them. So it exceeds its limit by
     /// one batch at most, as long as batches bring about as much as those before them.
     pub(crate) fn gate(&self, assignment: u64) -> Gate {
         let mut inner = self.inner();
+        // Whatever happens to those that are ahead.
+        if inner.group.as_ref().is_some_and(|group| !group.known) {
+            return Gate::Wait;
+        }
         let Inner {
             tracker,
             clock,
@@ -209,9 +258,6 @@ impl EventTime {
         else {
             return Gate::Open;
         };
-        if group.as_ref().is_some_and(|group| !group.known) {
-            return Gate::Wait;
-        }
         let Some(part) = parts.get_mut(&assignment) else {
             return Gate::Open;
         };
@@ -258,14 +304,8 @@ impl EventTime {
         Bounds::new(inner.tracker.combined(), excess, Some(future))
     }
 
-    /// A batch is handled; `given` is a watermark of a plug-in's. Returns the combined watermark after it, and how far its partition is
-    /// ahead of the others, in ms.
-    pub(crate) fn observe(
-        &self,
-        assignment: u64,
-        scan: &Scan,
-        given: Option<i64>,
-    ) -> (Option<i64>, i64) {
+    /// A batch is handled; `given` is a watermark of a plug-in's.
+    pub(crate) fn observe(&self, assignment: u64, scan: &Scan, given: Option<i64>) -> Observed {
         let mut inner = self.inner();
         let now = inner.clock.now();
         let Inner {
@@ -275,7 +315,10 @@ impl EventTime {
             ..
         } = &mut *inner;
         let Some(part) = parts.get_mut(&assignment) else {
-            return (tracker.combined(), 0);
+            return Observed {
+                combined: tracker.combined(),
+                ..Observed::default()
+            };
         };
         part.under_way -= 1;
         let before = tracker.partition(part.id).and_then(|time| time.watermark);
@@ -284,18 +327,21 @@ impl EventTime {
             watermark: given,
         };
         let combined = tracker.observe(part.id, now, &observation);
-        let after = tracker.partition(part.id).and_then(|time| time.watermark);
-        if let (Some(before), Some(after)) = (before, after) {
+        let own = tracker.partition(part.id).and_then(|time| time.watermark);
+        if let (Some(before), Some(after)) = (before, own) {
             let stride = after.saturating_sub(before);
             // Forgotten little by little, as a backlog is followed by what is live.
             let before = part.stride.unwrap_or(0);
             part.stride = Some(stride.max(before - before / 8));
         }
-        let ahead = match (after, floor(tracker, group.as_ref(), part.id)) {
-            (Some(after), Some(floor)) => after.saturating_sub(floor),
-            _ => 0,
-        };
-        (combined, ahead)
+        let floor = floor(tracker, group.as_ref(), part.id);
+        let ahead = own.zip(floor).map(|(own, floor)| own.saturating_sub(floor));
+        Observed {
+            combined,
+            own,
+            ahead: ahead.unwrap_or(0),
+            of_group: floor != tracker.floor_of_others(part.id),
+        }
     }
 
     fn inner(&self) -> MutexGuard<'_, Inner> {

@@ -5,6 +5,7 @@
 //! rows ─► event_times ─► Bounds::scan ─► Tracker::observe ─► combined watermark
 //!                                               │
 //!              Membership (other processes) ─► floor ─► Alignment::is_held ─► hold, let go
+//!              Claim (other members of the consumer group) ─► Others ─► Tracker::settled
 //! ```
 //!
 //! The rules, and where they come from: <https://cwiki.apache.org/confluence/display/FLINK/>,
@@ -20,6 +21,7 @@ mod clock;
 mod tracker;
 mod alignment;
 mod group;
+mod settled;
 mod live;
 #[cfg(test)]
 mod flink;
@@ -33,7 +35,9 @@ pub use clock::ReadingClock;
 pub use column::{ColumnError, event_times};
 pub use group::{Membership, NoReport, Pace, Report, Standing};
 pub(crate) use live::Gate;
+pub(crate) use live::Observed;
 pub use live::{EventTime, EventTimeView, GroupView};
 pub(crate) use marks::Marks;
 pub use scan::{Bounds, Scan, Times, Verdict};
+pub use settled::{Claim, Others};
 pub use tracker::{Observation, PartitionId, PartitionTime, Settings, State, Tracker};

@@ -11,6 +11,7 @@ use std::time::Duration;
 use self::idle::IdleClock;
 use super::edges::{Edge, Wrong};
 use super::group::Standing;
+use super::settled::{Claim, Others};
 
 /// How event time is judged.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -101,6 +102,8 @@ struct Slot {
     idle: IdleClock,
     /// Whether `looks` has an entry.
     has_look: bool,
+    /// What was committed with the offset from which on it is read.
+    restored: Claim,
 }
 
 impl Tracker {
@@ -145,6 +148,14 @@ impl Tracker {
         self.active.insert((kept, slot));
         self.restart_idle_clock(slot, now);
         id
+    }
+
+    /// What was committed with the offset from which on a partition is read, that just came in.
+    /// That counts for [`Tracker::settled`] alone: for all else it is known afresh.
+    pub fn restore(&mut self, id: PartitionId, claim: Claim) {
+        if let Some(slot) = self.slot(id) {
+            slot.restored = claim;
+        }
     }
 
     /// Partitions leave the combination, all at once: were it one after the other, the watermark
@@ -259,6 +270,68 @@ impl Tracker {
         let mut others = self.active.iter().filter(|(_, slot)| *slot != id.slot);
         let (watermark, _) = others.next()?;
         (*watermark).max(self.combined).or(self.first)
+    }
+
+    /// How far all rows are that may still come, of these partitions and of those that others
+    /// have: nothing below it does, but late rows. Unlike the combined watermark it follows a
+    /// partition back that comes in behind the others, and a partition that was not heard of yet
+    /// counts with what was committed of it. `None` while one is not known at all.
+    #[must_use]
+    pub fn settled(&self, others: Others) -> Option<i64> {
+        if self.wrong.is(Edge::SettlesAsCombined) {
+            return self.combined;
+        }
+        let others = match self.wrong.is(Edge::SettlesAlone) {
+            true => Others::Nobody,
+            false => others,
+        };
+        let mut own: Option<i64> = None;
+        for (watermark, slot) in &self.active {
+            if watermark.is_none() && self.wrong.is(Edge::SettlesUnheard) {
+                continue;
+            }
+            let restored = self.slots[*slot as usize].restored;
+            let reached = match watermark {
+                Some(watermark) => *watermark,
+                // Somebody found it idle, and it is waited for again.
+                None if restored.idle => return None,
+                None => restored.watermark?,
+            };
+            own = Some(own.map_or(reached, |least| least.min(reached)));
+            if watermark.is_some() {
+                break;
+            }
+        }
+        match (own, others) {
+            (_, Others::Unknown) => None,
+            (Some(own), Others::At(others)) => Some(own.min(others)),
+            (Some(settled), Others::Nobody) | (None, Others::At(settled)) => Some(settled),
+            // As the combined watermark, the greatest where all are idle.
+            (None, Others::Nobody) => {
+                let assigned = self.slots.iter().filter(|slot| slot.is_assigned);
+                let restored = assigned.filter_map(|slot| slot.restored.watermark).max();
+                self.combined.max(restored)
+            }
+        }
+    }
+
+    /// What may be committed of a partition of which all that was read is delivered.
+    #[must_use]
+    pub fn claim(&self, id: PartitionId) -> Option<Claim> {
+        let slot = self.slots.get(id.slot as usize)?;
+        if !slot.is_assigned || slot.assignment != id.assignment {
+            return None;
+        }
+        let idle = slot.state != State::Active;
+        // It would go on at the combined watermark.
+        let combined = self.combined.filter(|_| idle);
+        Some(Claim {
+            watermark: match slot.watermark.max(combined) {
+                None => slot.restored.watermark,
+                reached => reached,
+            },
+            idle,
+        })
     }
 
     /// What an alignment group is told of these partitions.
@@ -394,6 +467,7 @@ impl Default for Slot {
             in_flight: 0,
             idle: IdleClock::Left(Duration::ZERO),
             has_look: false,
+            restored: Claim::default(),
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use crate::batch::TopicPartition;
+use crate::event_time::Claim;
 
 /// Says that everything of a partition before an offset is delivered.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,6 +15,8 @@ pub struct Delivered {
     pub assignment: u64,
     /// The offset after the last message delivered.
     pub next: i64,
+    /// The partition's watermark after that, in ms since the epoch, if there is one.
+    pub watermark: Option<i64>,
 }
 
 /// How far each assigned partition is sent, delivered and committed.
@@ -36,6 +39,12 @@ struct Progress {
     committed: Option<i64>,
     /// What the group is known to have.
     confirmed: Option<i64>,
+    /// The watermark at `delivered`.
+    watermark: Option<i64>,
+    /// What is committed with the offset, where that is asked for.
+    claim: Claim,
+    /// What the group has, or was asked to take.
+    claimed: Claim,
 }
 
 impl Offsets {
@@ -46,6 +55,7 @@ impl Offsets {
         assignment: u64,
         start: i64,
         committed: Option<i64>,
+        claim: Claim,
     ) {
         let progress = Progress {
             assignment,
@@ -54,6 +64,9 @@ impl Offsets {
             delivered: start,
             committed,
             confirmed: committed,
+            watermark: claim.watermark,
+            claim,
+            claimed: claim,
         };
         self.partitions.insert(source, progress);
     }
@@ -104,6 +117,26 @@ impl Offsets {
             report.next
         };
         progress.delivered = progress.delivered.max(reached);
+        progress.watermark = progress.watermark.max(report.watermark);
+    }
+
+    /// Brings what is committed beside offsets up to date. `now` says what holds of an assignment
+    /// of which all is delivered.
+    pub(super) fn claim(&mut self, now: impl Fn(u64) -> Option<Claim>) {
+        for progress in self.partitions.values_mut() {
+            let is_delivered = progress.delivered >= progress.sent;
+            let claim = now(progress.assignment).filter(|_| is_delivered);
+            progress.claim = claim.unwrap_or(Claim {
+                watermark: progress.watermark,
+                idle: false,
+            });
+        }
+    }
+
+    /// What is committed beside the offset of a partition.
+    pub(super) fn claim_of(&self, source: &TopicPartition) -> Claim {
+        let progress = self.partitions.get(source);
+        progress.map_or(Claim::default(), |progress| progress.claim)
     }
 
     /// Whether everything handed on is delivered, for these partitions or for all.
@@ -143,7 +176,7 @@ impl Offsets {
         let mut due: Vec<_> = self
             .partitions
             .iter()
-            .filter(|(_, p)| known(p) != Some(p.delivered))
+            .filter(|(_, p)| known(p) != Some(p.delivered) || p.claimed != p.claim)
             .map(|(source, p)| (source.clone(), p.delivered))
             .collect();
         due.sort();
@@ -155,6 +188,7 @@ impl Offsets {
         for (source, offset) in offsets {
             if let Some(progress) = self.partitions.get_mut(source) {
                 progress.committed = Some(*offset);
+                progress.claimed = progress.claim;
             }
         }
     }
@@ -172,6 +206,7 @@ impl Offsets {
     pub(super) fn commit_failed(&mut self) {
         for progress in self.partitions.values_mut() {
             progress.committed = progress.confirmed;
+            progress.claimed = Claim::default();
         }
     }
 }
@@ -192,13 +227,18 @@ mod tests {
             source: tp(partition),
             assignment,
             next,
+            watermark: None,
         }
+    }
+
+    fn assign(offsets: &mut Offsets, assignment: u64, start: i64, committed: Option<i64>) {
+        offsets.assign(tp(0), assignment, start, committed, Claim::default());
     }
 
     #[test]
     fn only_what_is_delivered_is_due() {
         let mut offsets = Offsets::default();
-        offsets.assign(tp(0), 1, 10, Some(10));
+        assign(&mut offsets, 1, 10, Some(10));
         assert_eq!(offsets.to_commit(), []);
         offsets.sent(&tp(0), 20);
         offsets.sent(&tp(0), 30);
@@ -217,7 +257,7 @@ mod tests {
     #[test]
     fn what_was_asked_for_is_not_yet_what_the_group_has() {
         let mut offsets = Offsets::default();
-        offsets.assign(tp(0), 1, 0, Some(0));
+        assign(&mut offsets, 1, 0, Some(0));
         assert_eq!(offsets.unconfirmed(), []);
         offsets.sent(&tp(0), 5);
         offsets.delivered(&delivered(0, 1, 5));
@@ -232,7 +272,7 @@ mod tests {
     #[test]
     fn a_start_that_the_group_does_not_know_is_due() {
         let mut offsets = Offsets::default();
-        offsets.assign(tp(0), 1, 7, None);
+        assign(&mut offsets, 1, 7, None);
         assert_eq!(
             offsets.to_commit(),
             [(tp(0), 7)],
@@ -243,11 +283,11 @@ mod tests {
     #[test]
     fn reports_of_an_earlier_assignment_do_not_count() {
         let mut offsets = Offsets::default();
-        offsets.assign(tp(0), 1, 0, Some(0));
+        assign(&mut offsets, 1, 0, Some(0));
         offsets.sent(&tp(0), 50);
         offsets.revoke(&tp(0));
         offsets.delivered(&delivered(0, 1, 50));
-        offsets.assign(tp(0), 2, 20, Some(20));
+        assign(&mut offsets, 2, 20, Some(20));
         offsets.delivered(&delivered(0, 1, 50));
         assert_eq!(offsets.to_commit(), []);
     }
@@ -255,7 +295,7 @@ mod tests {
     #[test]
     fn transaction_markers_at_the_end_are_passed_once_all_before_them_is_delivered() {
         let mut offsets = Offsets::default();
-        offsets.assign(tp(0), 1, 0, Some(0));
+        assign(&mut offsets, 1, 0, Some(0));
         offsets.sent(&tp(0), 5);
         offsets.skipped_to(&tp(0), 7);
         assert_eq!(offsets.to_commit(), []);
@@ -268,7 +308,7 @@ mod tests {
     #[test]
     fn what_is_withdrawn_is_neither_waited_for_nor_committed() {
         let mut offsets = Offsets::default();
-        offsets.assign(tp(0), 1, 0, Some(0));
+        assign(&mut offsets, 1, 0, Some(0));
         offsets.sent(&tp(0), 5);
         offsets.sent(&tp(0), 9);
         offsets.skipped_to(&tp(0), 12);
@@ -282,11 +322,46 @@ mod tests {
     #[test]
     fn delivery_never_goes_back() {
         let mut offsets = Offsets::default();
-        offsets.assign(tp(0), 1, 0, Some(0));
+        assign(&mut offsets, 1, 0, Some(0));
         offsets.sent(&tp(0), 5);
         offsets.sent(&tp(0), 9);
         offsets.delivered(&delivered(0, 1, 9));
         offsets.delivered(&delivered(0, 1, 5));
+        assert_eq!(offsets.to_commit(), [(tp(0), 9)]);
+    }
+
+    #[test]
+    fn what_is_said_beside_an_offset_is_due_when_it_changes() {
+        let at = |watermark, idle| Claim {
+            watermark: Some(watermark),
+            idle,
+        };
+        let mut offsets = Offsets::default();
+        offsets.assign(tp(0), 1, 0, Some(0), at(50, false));
+        assert_eq!(offsets.to_commit(), [], "the group has that");
+        offsets.sent(&tp(0), 5);
+        offsets.sent(&tp(0), 9);
+        offsets.delivered(&Delivered {
+            watermark: Some(70),
+            ..delivered(0, 1, 5)
+        });
+        // Not all is delivered: what holds for what was read does not hold for what is committed.
+        offsets.claim(|_| Some(at(90, false)));
+        assert_eq!(offsets.to_commit(), [(tp(0), 5)]);
+        assert_eq!(offsets.claim_of(&tp(0)), at(70, false));
+        offsets.delivered(&Delivered {
+            watermark: Some(90),
+            ..delivered(0, 1, 9)
+        });
+        offsets.claim(|_| Some(at(90, false)));
+        offsets.asked(&[(tp(0), 9)]);
+        assert_eq!(offsets.to_commit(), []);
+        offsets.claim(|_| Some(at(95, true)));
+        assert_eq!(offsets.to_commit(), [(tp(0), 9)], "it is idle by now");
+        assert_eq!(offsets.claim_of(&tp(0)), at(95, true));
+        offsets.asked(&[(tp(0), 9)]);
+        assert_eq!(offsets.to_commit(), []);
+        offsets.commit_failed();
         assert_eq!(offsets.to_commit(), [(tp(0), 9)]);
     }
 }

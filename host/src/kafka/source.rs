@@ -11,6 +11,7 @@ mod aligning;
 mod committing;
 mod lists;
 mod lookup;
+mod others;
 mod plan;
 mod renewing;
 
@@ -24,6 +25,7 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
 use self::aligning::Waiting;
 use self::lookup::Lookup;
+use self::others::Counts;
 pub(crate) use self::plan::{Found, PlannedPosition, explore};
 use self::reader::Reader;
 use super::batching::BatchLimits;
@@ -127,6 +129,9 @@ pub(crate) struct Links {
     pub(crate) statistics: LatestStatistics,
     /// Told which partitions there are and what is read, if event time is tracked.
     pub(crate) event_time: Option<EventTime>,
+    /// Whether the sink has to know how far all partitions of the consumer group are: then what
+    /// is committed says so.
+    pub(crate) settles: bool,
 }
 
 /// Reads until the end of what was asked for, or until asked to stop; then waits for the
@@ -179,9 +184,11 @@ fn reader(
         subscribed: Vec::new(),
         started: committing::epoch_ms(),
         existing: None,
+        counts: Counts::default(),
         assigned_before: false,
         limiter: Limiter::new(&config.rate_limit, Instant::now()),
         is_permitted: false,
+        turned_away: false,
         complaints: Vec::new(),
     }
 }

@@ -35,6 +35,7 @@ pub(super) struct Delivery {
     side_topic: Option<SideTopic>,
     /// What the sink was told of it.
     watermark: Option<i64>,
+    settled: Option<i64>,
     pending: Pending,
 }
 
@@ -80,6 +81,7 @@ impl Delivery {
             stamping,
             side_topic,
             watermark: None,
+            settled: None,
             pending: Pending::default(),
         }
     }
@@ -89,7 +91,7 @@ impl Delivery {
         loop {
             match self.items.recv_timeout(LOOK) {
                 Ok(SinkItem::Delivery {
-                    delivered,
+                    mut delivered,
                     rows,
                     bytes,
                     watermark,
@@ -107,6 +109,7 @@ impl Delivery {
                             ..Stamped::default()
                         },
                     };
+                    delivered.watermark = stamped.watermark;
                     for rows in &stamped.rows {
                         self.sink.write(rows)?;
                         self.pending.writes.sink += 1;
@@ -149,6 +152,16 @@ impl Delivery {
         {
             self.watermark = watermark;
             self.sink.advance(reached)?;
+        }
+        if !self.sink.settles() {
+            return Ok(());
+        }
+        let settled = self.stamping.as_ref().and_then(Stamping::settled);
+        if let Some(reached) = settled
+            && settled > self.settled
+        {
+            self.settled = settled;
+            self.sink.settle(reached)?;
         }
         Ok(())
     }
@@ -218,6 +231,7 @@ mod tests {
             },
             assignment: 1,
             next,
+            watermark: None,
         }
     }
 

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::batch::MessageBatch;
+use crate::event_time::Marks;
 use crate::plugin::{BatchStop, Deserializer, MessageError, PluginMetrics};
 use crate::rows::{KeyColumn, KeyColumnError, Keys, Rows};
 
@@ -19,6 +20,8 @@ pub(super) struct Keyed {
     pub(super) keys: Keys,
     /// The others, in ascending order.
     pub(super) errors: Vec<MessageError>,
+    /// What the plug-in says of event time.
+    pub(super) marks: Marks,
     pub(super) plugin_time: Duration,
 }
 
@@ -66,6 +69,7 @@ impl KeyStage {
             batch,
             keys,
             errors,
+            marks: decoded.marks,
             plugin_time: decoded.plugin_time,
         })
     }

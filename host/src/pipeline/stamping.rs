@@ -13,7 +13,7 @@ use arrow::datatypes::{DataType, Field, FieldRef};
 
 use super::PipelineError;
 use crate::config::{AlignmentConfig, AlignmentMode, LateRecords, WatermarkConfig};
-use crate::event_time::{Bounds, EventTime, Scan, Times, Verdict};
+use crate::event_time::{Bounds, EventTime, Observed, Scan, Times, Verdict};
 use crate::kafka::Delivered;
 use crate::progress::Progress;
 use crate::rows::{Rows, Widening};
@@ -43,6 +43,8 @@ pub(super) struct Stamped {
     pub(super) rows: Vec<Rows>,
     /// What is put aside: each message once, by offset.
     pub(super) aside: Vec<Aside>,
+    /// The watermark of the batch's partition after it, in ms since the epoch.
+    pub(super) watermark: Option<i64>,
 }
 
 fn late_column() -> FieldRef {
@@ -102,9 +104,9 @@ impl Stamping {
             all.none += scan.none;
         }
         let given = self.believed(given, &bounds, delivered);
-        let (watermark, ahead) = self.event_time.observe(delivered.assignment, &all, given);
+        let observed = self.event_time.observe(delivered.assignment, &all, given);
         for rows in &mut rows {
-            rows.watermark = watermark;
+            rows.watermark = observed.combined;
         }
         self.progress.late.add(all.late);
         if self.late == LateRecords::Drop {
@@ -116,12 +118,16 @@ impl Stamping {
         }
         self.progress.future.add(all.future);
         self.progress.timeless.add(all.none);
-        self.warn(delivered, ahead, now);
+        self.warn(delivered, &observed, now);
         rows.retain(|rows| rows.rows.num_rows() > 0 || rows.tombstones.is_some());
         aside.sort_by_key(|one| one.offset);
         aside.dedup_by_key(|one| one.offset);
         self.progress.aside.add(aside.len());
-        Ok(Stamped { rows, aside })
+        Ok(Stamped {
+            rows,
+            aside,
+            watermark: observed.own,
+        })
     }
 
     /// As an event time, a watermark that is too far in the future counts for none: it would make
@@ -147,6 +153,11 @@ impl Stamping {
     /// The combined watermark as it is now, also while nothing comes.
     pub(super) fn watermark(&self) -> Option<i64> {
         self.event_time.watermark()
+    }
+
+    /// How far all partitions of the consumer group are.
+    pub(super) fn settled(&self) -> Option<i64> {
+        self.event_time.settled()
     }
 
     fn put_aside(&self, bounds: &Bounds, rows: &Rows, times: &Times, aside: &mut Vec<Aside>) {
@@ -215,26 +226,37 @@ impl Stamping {
         Ok(())
     }
 
-    fn warn(&mut self, delivered: &Delivered, ahead: i64, now: Instant) {
+    fn warn(&mut self, delivered: &Delivered, observed: &Observed, now: Instant) {
         let Some(alignment) = self.alignment else {
             return;
         };
         let is_due = |said: Instant| now.duration_since(said) >= alignment.check_interval;
         if alignment.mode != AlignmentMode::WarnOnly
-            || ahead <= alignment.max_drift
+            || observed.ahead <= alignment.max_drift
             || !self.warned.is_none_or(is_due)
         {
             return;
         }
         self.warned = Some(now);
         let view = self.event_time.view();
-        let holder = view
-            .holder
-            .map_or_else(String::new, |holder| format!(", {holder}"));
+        let behind = match view.group {
+            Some(group) if observed.of_group => {
+                let member = group.holder.unwrap_or_default();
+                format!(
+                    "pipeline of alignment group {} that is behind all others, {member}",
+                    group.id
+                )
+            }
+            _ => {
+                let holder = view.holder;
+                let holder = holder.map_or_else(String::new, |holder| format!(", {holder}"));
+                format!("partition that is behind all others{holder}")
+            }
+        };
         tracing::warn!(
-            "{} is {:?} of event time ahead of the partition that is behind all others{holder}",
+            "{} is {:?} of event time ahead of the {behind}",
             delivered.source,
-            Duration::from_millis(ahead.unsigned_abs()),
+            Duration::from_millis(observed.ahead.unsigned_abs()),
         );
     }
 }

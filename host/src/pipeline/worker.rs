@@ -118,6 +118,7 @@ impl Worker {
             source: batch.source.clone(),
             assignment: sourced.assignment,
             next,
+            watermark: None,
         };
         Ok(Some(SinkItem::Delivery {
             delivered,
@@ -274,6 +275,8 @@ impl Stages {
                         return Ok(None);
                     };
                     handled.errors.extend(keyed.errors);
+                    // Before those of values, which come later and count instead.
+                    handled.marks.merge(keyed.marks);
                     handled.plugin_time += keyed.plugin_time;
                     (keyed.batch, Some(keyed.keys))
                 }

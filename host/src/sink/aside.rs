@@ -8,7 +8,6 @@
 //! | `__weir.aside.event.time` | of its row, in ms since the epoch |
 //! | `__weir.aside.watermark` | that the row is below, or up to which rows are taken |
 
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use crossbeam_channel::Receiver;
@@ -18,10 +17,10 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 use rdkafka::producer::{DeliveryResult, Producer, ProducerContext};
 
 use super::SinkError;
-use super::kafka::acks::Acks;
+use super::kafka::account::{self, Account, Accounts};
 use crate::batch::MessageBatch;
 use crate::config::ClientProperties;
-use crate::kafka::{NativeProducer, Outgoing, Renewal, client_config, log_line};
+use crate::kafka::{NativeProducer, Outgoing, Renewal, client_config, log_line, set_password};
 
 /// How long to wait for librdkafka before looking again.
 const PAUSE: Duration = Duration::from_millis(1);
@@ -84,7 +83,7 @@ impl SideTopic {
         aside: &[Aside],
     ) -> Result<(), SinkError> {
         self.take_renewals()?;
-        let write = self.acks(|acks| acks.begin(aside.len()));
+        let write = self.account().acks().begin(aside.len());
         let partition = messages.source.partition.to_string();
         for one in aside {
             let index = messages.offsets.binary_search(&one.offset);
@@ -127,6 +126,7 @@ impl SideTopic {
                 return Err(self.failed(error));
             }
             self.producer.get().poll(PAUSE);
+            self.take_renewals()?;
             self.check()?;
         }
         Ok(())
@@ -137,45 +137,60 @@ impl SideTopic {
         self.take_renewals()?;
         // One poll serves one event, which has the reports of one broker's answer.
         loop {
-            let before = self.acks(|acks| acks.outstanding());
+            let before = self.account().acks().outstanding();
             self.producer.get().poll(Duration::ZERO);
-            if self.acks(|acks| acks.outstanding()) == before {
+            if self.account().acks().outstanding() == before {
                 break;
             }
         }
         self.check()?;
-        Ok(self.acks(|acks| acks.durable()))
+        Ok(self.account().acks().durable())
     }
 
     /// Returns when everything is durable.
     pub(crate) fn flush(&mut self) -> Result<(), SinkError> {
-        while self.acks(|acks| acks.outstanding()) > 0 {
+        while self.account().acks().outstanding() > 0 {
             self.producer.get().poll(PAUSE);
+            self.take_renewals()?;
             self.check()?;
         }
         Ok(())
     }
 
+    /// Takes what is new, as the Kafka sink does.
     fn take_renewals(&mut self) -> Result<(), SinkError> {
-        while let Ok(Renewal::Client(client) | Renewal::Password { client }) =
-            self.renewals.try_recv()
-        {
-            match producer(&self.topic, &client) {
-                Ok(producer) => {
-                    // All that the old one has taken is acknowledged first.
-                    self.flush()?;
-                    let acks = self.acks(std::mem::take);
-                    self.producer = producer;
-                    self.acks(|new| *new = acks);
+        while let Ok(renewal) = self.renewals.try_recv() {
+            match renewal {
+                Renewal::Password { client } => {
+                    if let Err(why) = set_password(self.producer.get().client(), &client) {
+                        tracing::warn!("the side topic's client keeps its old password: {why}");
+                    }
                 }
-                Err(error) => tracing::warn!("the old client is kept: {error}"),
+                Renewal::Client(client) => match producer(&self.topic, &client) {
+                    Ok(producer) => self.go_on_with(producer)?,
+                    Err(error) => tracing::warn!("the old client is kept: {error}"),
+                },
             }
         }
         Ok(())
     }
 
+    fn go_on_with(&mut self, new: NativeProducer<Context>) -> Result<(), SinkError> {
+        let left = account::left(&self.producer).map_err(|error| self.failed(error))?;
+        account::replace(&mut self.producer, new);
+        if !left.is_empty() {
+            tracing::warn!(
+                "brokers turn the side topic's old client away: the new one sends its last {} \
+                 messages",
+                left.len()
+            );
+        }
+        account::send_again(&mut self.producer, &left).map_err(|error| self.failed(error))
+    }
+
     fn check(&self) -> Result<(), SinkError> {
-        match self.acks(|acks| acks.failure()) {
+        let failure = self.account().acks().failure();
+        match failure {
             None => Ok(()),
             Some(error) => Err(self.failed(error)),
         }
@@ -190,9 +205,8 @@ impl SideTopic {
         }
     }
 
-    fn acks<T>(&self, look: impl FnOnce(&mut Acks) -> T) -> T {
-        let acks = &self.producer.get().context().0;
-        look(&mut acks.lock().unwrap_or_else(PoisonError::into_inner))
+    fn account(&self) -> &Account {
+        self.producer.get().context().account()
     }
 }
 
@@ -212,7 +226,13 @@ fn producer(topic: &str, source: &ClientProperties) -> Result<NativeProducer<Con
 
 /// Keeps the account of acknowledgements.
 #[derive(Default)]
-struct Context(Mutex<Acks>);
+struct Context(Account);
+
+impl Accounts for Context {
+    fn account(&self) -> &Account {
+        &self.0
+    }
+}
 
 impl ClientContext for Context {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
@@ -221,6 +241,7 @@ impl ClientContext for Context {
 
     /// The source, whose brokers these are, tells what is wrong with them.
     fn error(&self, error: KafkaError, reason: &str) {
+        self.0.error(error.rdkafka_error_code(), reason);
         tracing::debug!(target: "kafka", "{error}: {reason}");
     }
 }
@@ -229,10 +250,6 @@ impl ProducerContext for Context {
     type DeliveryOpaque = usize;
 
     fn delivery(&self, result: &DeliveryResult<'_>, write: usize) {
-        let mut acks = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        match result {
-            Ok(_) => acks.acknowledged(write),
-            Err((error, _)) => acks.failed(error.clone()),
-        }
+        self.0.delivery(result, write);
     }
 }

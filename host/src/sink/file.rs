@@ -12,11 +12,12 @@
 //! so files of different runs never meet, and files with one schema share a part of the name.
 //! A file holds rows of one schema.
 //!
-//! With `partition.by`, files are in a directory for each hour or day of event time. Once the
-//! watermark has passed it, all of its files are completed, and it gets a file `_SUCCESS`; rows
-//! that come later go to files of their own, whose names end in `-late`. `_manifest.json` says what
-//! is in each file: see `manifest.rs`. Directories that an earlier run has left unfinished are
-//! finished by the next one.
+//! With `partition.by`, files are in a directory for each hour or day of event time. Once all
+//! partitions of the consumer group have passed it, its files are completed, and it gets a file
+//! `_SUCCESS`; rows that come later go to files of their own, whose names end in `-late`.
+//! `_manifest.json` says what is in each file: see `manifest.rs`. Directories that another run has
+//! left unfinished are finished by whoever finds them. Several processes may write to one tree: a
+//! lock lets one at a time change what directories say of themselves.
 //!
 //! A run that crashed leaves its in-progress files behind;
 //! their rows were not durable and come again from Kafka. They are never read, renamed or
@@ -25,6 +26,7 @@
 mod arrow_ipc;
 mod directories;
 mod finishing;
+mod lock;
 mod manifest;
 mod ndjson;
 mod output;
@@ -42,6 +44,7 @@ use sha2::{Digest, Sha256};
 
 use self::directories::{Bucket, Share, Width};
 use self::finishing::make;
+use self::lock::Lock;
 use self::manifest::Extent;
 use self::output::{Output, io_error};
 use super::{Sink, SinkError};
@@ -59,6 +62,10 @@ pub struct FileSink {
     /// Directories that have something, and that no watermark has passed.
     unfinished: BTreeSet<Bucket>,
     watermark: Option<i64>,
+    /// Held while what a directory says of itself is changed, where directories do.
+    lock: Option<Lock>,
+    /// When to look for directories of others.
+    next_look: Option<Instant>,
     /// `<prefix>-<start of the run>-<run>`
     stem: String,
     files: u64,
@@ -123,11 +130,16 @@ impl FileSink {
             width: Width::of(config.partition_by),
             unfinished: BTreeSet::new(),
             watermark: None,
+            lock: None,
+            next_look: None,
             stem,
             files: 0,
             writes: 0,
             open: Vec::new(),
         };
+        if sink.width.is_some() {
+            sink.lock = Some(Lock::open(&config.path)?);
+        }
         sink.find_unfinished()?;
         Ok(sink)
     }
@@ -222,15 +234,7 @@ impl FileSink {
 
     fn complete(&mut self, index: usize) -> Result<(), SinkError> {
         let file = self.open.swap_remove(index);
-        let output = file
-            .encoder
-            .finish()
-            .map_err(|error| failed("completing", &file.path, error))?;
-        output.publish(&file.path)?;
-        match self.width {
-            Some(_) => self.list(file.place, &file.path, file.rows, file.extent),
-            None => Ok(()),
-        }
+        self.publish(file)
     }
 
     fn complete_those(&mut self, done: impl Fn(&OpenFile) -> bool) -> Result<(), SinkError> {
@@ -271,6 +275,7 @@ impl Sink for FileSink {
         for file in &mut self.open {
             file.since.get_or_insert(now);
         }
+        self.look_again(now)?;
         let interval = self.config.roll_interval;
         self.complete_those(|file| {
             file.since
@@ -285,7 +290,11 @@ impl Sink for FileSink {
             .unwrap_or(self.writes))
     }
 
-    fn advance(&mut self, watermark: i64) -> Result<(), SinkError> {
+    fn settles(&self) -> bool {
+        self.width.is_some()
+    }
+
+    fn settle(&mut self, watermark: i64) -> Result<(), SinkError> {
         self.reach(watermark)
     }
 

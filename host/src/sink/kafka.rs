@@ -9,14 +9,15 @@
 //! replicas: librdkafka retries by itself for `message.timeout.ms`, without duplicates and
 //! without reordering, and what fails after that is the sink's failure.
 
-pub(super) mod acks;
+pub(super) mod account;
+mod acks;
 mod fields;
 mod reach;
 mod renewing;
 mod tombstones;
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::Receiver;
@@ -30,6 +31,7 @@ use arrow::array::ArrayRef;
 pub(crate) use self::fields::{Topics, column};
 pub(crate) use self::reach::explore;
 
+use self::account::{Account, Accounts};
 use self::acks::Acks;
 use self::fields::{Bytes, millis, millis_at};
 use super::json::JsonRows;
@@ -37,8 +39,8 @@ use super::{Remedy, Sink, SinkError};
 use crate::batch::{Envelopes, KEY_SCHEMA_HEADER, VALUE_SCHEMA_HEADER};
 use crate::config::{KafkaSinkConfig, MessageKey, MessageTimestamp};
 use crate::kafka::{
-    LatestStatistics, NativeProducer, Outgoing, Renewal, Statistics, TOPICS_MAX, TakenBack, acl,
-    client_config, explained, is_refused_handshake, log_line, without_places,
+    LatestStatistics, NativeProducer, Outgoing, Renewal, Statistics, TOPICS_MAX, acl,
+    client_config, explained, log_line, without_places,
 };
 use crate::rows::{Payloads, Rows};
 
@@ -194,25 +196,15 @@ impl KafkaSink {
     }
 
     fn acks<T>(&self, read: impl FnOnce(&Acks) -> T) -> T {
-        read(
-            &self
-                .producer
-                .get()
-                .context()
-                .acks
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner),
-        )
+        read(&self.producer.get().context().account.acks())
     }
 }
 
 impl Sink for KafkaSink {
     fn write(&mut self, rows: &Rows) -> Result<(), SinkError> {
-        let write = self
-            .producer
-            .get()
-            .context()
-            .begin(rows.len() + rows.tombstones());
+        let messages = rows.len() + rows.tombstones();
+        let account = &self.producer.get().context().account;
+        let write = account.acks().begin(messages);
         if rows.is_empty() {
             return self.pass_tombstones(rows, &mut 0, None, write);
         }
@@ -372,29 +364,20 @@ pub(super) fn remedy(error: &KafkaError) -> Remedy {
     }
 }
 
-/// Keeps the account of acknowledgements. Only the sink's own thread polls, so that the
-/// lock is never waited for.
 #[derive(Default)]
 struct Context {
-    acks: Mutex<Acks>,
+    account: Account,
     /// Why brokers will not talk to this client, however often it tries.
     refused: OnceLock<(KafkaError, String)>,
-    /// Whether brokers have turned this client away since the last acknowledgement.
-    turned_away: AtomicBool,
-    /// What is taken back from librdkafka, while that is under way.
-    taken_back: Mutex<Option<Vec<TakenBack>>>,
     /// Whether a passing error was told since the last acknowledgement: librdkafka says so with
     /// each attempt, many times a second.
     complained: AtomicBool,
     statistics: LatestStatistics,
 }
 
-impl Context {
-    fn begin(&self, messages: usize) -> usize {
-        self.acks
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .begin(messages)
+impl Accounts for Context {
+    fn account(&self) -> &Account {
+        &self.account
     }
 }
 
@@ -410,23 +393,16 @@ impl ClientContext for Context {
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
-        let acks = || self.acks.lock().unwrap_or_else(PoisonError::into_inner);
         let code = error.rdkafka_error_code();
-        let is_turned_away = code.is_some_and(|code| {
-            code == RDKafkaErrorCode::Authentication || is_refused_handshake(code, reason)
-        });
-        if is_turned_away {
-            self.turned_away.store(true, Ordering::Relaxed);
-        }
         // Who was let in once may be again: with what the files will say, or with other brokers.
-        let refused = is_turned_away && acks().durable() == 0;
+        let refused = self.account.error(code, reason) && self.account.acks().durable() == 0;
         let reason = without_places(reason);
         if refused {
             // The first is told; the others say the same.
             let _ = self.refused.set((error, reason));
         } else if code == Some(RDKafkaErrorCode::ClusterAuthorizationFailed) {
             // Without an id, an idempotent producer is at its end.
-            acks().failed(error);
+            self.account.acks().failed(error);
         } else if self.complained.swap(true, Ordering::Relaxed) {
             tracing::debug!("{reason} ({error})");
         } else {
@@ -439,28 +415,10 @@ impl ProducerContext for Context {
     type DeliveryOpaque = usize;
 
     fn delivery(&self, result: &DeliveryResult<'_>, write: usize) {
-        let mut acks = self.acks.lock().unwrap_or_else(PoisonError::into_inner);
-        match result {
-            Ok(_) => {
-                self.complained.store(false, Ordering::Relaxed);
-                self.turned_away.store(false, Ordering::Relaxed);
-                acks.acknowledged(write);
-            }
-            Err((error, message)) => {
-                let mut taken_back = self
-                    .taken_back
-                    .lock()
-                    .unwrap_or_else(PoisonError::into_inner);
-                let all = taken_back.as_mut();
-                let kept = all.and_then(|all| {
-                    all.push(TakenBack::of(error, message, write)?);
-                    Some(())
-                });
-                if kept.is_none() {
-                    acks.failed(error.clone());
-                }
-            }
+        if result.is_ok() {
+            self.complained.store(false, Ordering::Relaxed);
         }
+        self.account.delivery(result, write);
     }
 }
 

@@ -57,6 +57,22 @@ pub trait Sink: Send {
         Ok(())
     }
 
+    /// Whether it has to know how far all partitions of the consumer group are, whichever process
+    /// reads them: then it is told by [`Sink::settle`].
+    fn settles(&self) -> bool {
+        false
+    }
+
+    /// All partitions of the consumer group have come this far, in ms since the epoch: of none, a
+    /// row below it comes, but late ones. What other processes have read of it is durable. Called
+    /// after all writes for which it did not hold yet.
+    ///
+    /// # Errors
+    /// [`SinkError`]; the sink is not used any more after one.
+    fn settle(&mut self, _watermark: i64) -> Result<(), SinkError> {
+        Ok(())
+    }
+
     /// The statistics of its Kafka client, if it has one.
     fn statistics(&self) -> Option<LatestStatistics> {
         None

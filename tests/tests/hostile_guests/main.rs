@@ -207,6 +207,43 @@ fn a_plug_in_gives_event_times_and_watermarks() {
     assert!(opened.stderr.contains(told), "{}", opened.stderr);
 }
 
+/// A deserializer of keys may say it as well; where that of values does too, that counts.
+#[test]
+fn a_deserializer_of_keys_gives_event_times() {
+    let at = |second: i64| format!("at {}", 1_700_000_000_000 + second * 1_000);
+    let mock = Mock::start();
+    mock.create_topic("hostile", 1);
+    let messages = [
+        (at(10), "1".to_owned()),
+        (at(30), "2".to_owned()),
+        // By its key it would be in time.
+        (at(31), at(20)),
+        (at(29), "3".to_owned()),
+        (at(40), "4".to_owned()),
+    ];
+    let records = messages.map(|(key, value)| Record::new("hostile").key(key).value(value));
+    produce(mock.brokers(), &records);
+    let project = Project::new();
+    project.write("misbehaving.wasm", misbehaving());
+    let run = Run { mock, project };
+    let rest = "deserializer.key: { plugin: ./misbehaving.wasm }
+watermark: { event.time: plugin, max.out.of.orderness.ms: 0, late.records: column }
+";
+    let finished = run.finish(1, rest).with_code(0);
+    let late: Vec<_> = finished
+        .rows()
+        .iter()
+        .map(|row| row["late"].as_bool())
+        .collect();
+    let expected = [false, false, true, true, false].map(Some);
+    assert_eq!(late, expected, "{}", finished.stderr);
+    let summary = finished.summary();
+    assert!(
+        summary.contains("watermark 2023-11-14T22:14:00.000Z, 2 late"),
+        "{summary}"
+    );
+}
+
 #[test]
 fn answers_that_lie_are_not_believed() {
     let lies = [

@@ -1,11 +1,12 @@
 //! Certificates, their keys, and the authorities that have signed them.
 
+use std::collections::HashSet;
 use std::fs;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use weir_tests::certificates::KEY_PASSWORD;
 use weir_tests::kafka::{Acl, Client, Listener, Operation, Options, Resource, SecureKafka, User};
-use weir_tests::records::Reader;
+use weir_tests::records::{Reader, produce};
 use weir_tests::weir::Project;
 use weir_tests::{available, orders};
 
@@ -176,6 +177,93 @@ fn a_key_store_is_replaced_under_load() {
     let stderr = end(weir);
     assert_eq!(ids, (0..300).collect::<Vec<_>>(), "{stderr}");
     assert!(!stderr.contains(KEY_PASSWORD), "{stderr}");
+}
+
+/// The topic of what is put aside likewise: what waits for it when brokers turn its old client away
+/// is sent by the new one. The source, which is turned away too, goes on with what it has fetched.
+#[test]
+fn a_side_topic_that_is_locked_out_goes_on_with_a_new_certificate() {
+    const LATE: usize = 250;
+    let options = Options::default().listener(Listener::MutualTls);
+    let Some(mut kafka) = available(SecureKafka::start(options)) else {
+        return;
+    };
+    let brokers = kafka.kafka().brokers().to_owned();
+    let (registry, id) = orders::registry();
+    kafka.kafka().create_topic("in", 1);
+    kafka.kafka().create_topic("aside", 1);
+    let start = SystemTime::now() - Duration::from_secs(3_600);
+    let start = start.duration_since(UNIX_EPOCH).expect("after 1970");
+    let start = i64::try_from(start.as_millis()).expect("a time");
+    let mut records = orders::records("in", id, 0..1 + i64::try_from(LATE).expect("few"));
+    for (record, n) in records.iter_mut().zip(0..) {
+        // All but the first are late.
+        record.timestamp = Some(start + if n == 0 { 1_800_000 } else { n });
+    }
+    produce(&brokers, &records);
+    let project = Project::new();
+    show(&kafka.certificates().client("carol"), &project);
+    let client = kafka
+        .tls_client(Listener::MutualTls, User::ALICE)
+        .set("ssl.certificate.location", "client.pem")
+        .set("ssl.key.location", "client.key");
+    let yaml = format!(
+        "source:
+{}  partitions: {{ in: [0] }}
+  group.id: g
+  startup.mode: earliest
+  batch.max.rows: 1
+  rate.limit.messages: 25
+  rate.limit.burst.ms: 100
+  reconnect.backoff.max.ms: 500
+schema.registry.url: {}
+deserializer: avro
+watermark:
+  max.out.of.orderness.ms: 0
+  late.records: side-topic
+  side.topic: aside
+",
+        client.yaml(),
+        registry.url()
+    );
+    let weir = project.run(&yaml).start();
+    let _ = Reader::new(&brokers, "aside").at_least(25, SOON);
+    kafka.trust(Listener::MutualTls, kafka.certificates().unknown_ca());
+    kafka.kafka_mut().restart();
+    weir.wait_for_stderr("still trying");
+    std::thread::sleep(Duration::from_secs(1));
+    show(
+        &kafka.certificates().client_of_unknown_ca("carol"),
+        &project,
+    );
+    weir.wait_for_stderr("the source takes new ssl.certificate.location, ssl.key.location");
+    let deadline = Instant::now() + SOON;
+    let offset = |record: &weir_tests::records::Record| {
+        let mut headers = record.headers.iter();
+        let found = headers.find(|(name, _)| name == "__weir.aside.offset");
+        found.and_then(|(_, value)| value.clone())
+    };
+    // Some come twice, as the source could not commit.
+    loop {
+        let aside = Reader::new(&brokers, "aside").to_end();
+        let offsets: HashSet<_> = aside.iter().map(offset).collect();
+        if offsets.len() == LATE {
+            break;
+        }
+        assert!(
+            Instant::now() < deadline,
+            "{}: {}",
+            offsets.len(),
+            weir.stderr()
+        );
+        std::thread::sleep(Duration::from_millis(200));
+    }
+    // The end of the old consumer takes long, and is not what this is about.
+    let stderr = weir.kill().stderr;
+    assert!(
+        stderr.contains("brokers turn the side topic's old client away: the new one sends its"),
+        "{stderr}"
+    );
 }
 
 /// Brokers do not let the sink's old certificate in any more when the new one comes, and its queue is

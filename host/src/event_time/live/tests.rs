@@ -39,7 +39,8 @@ fn come(live: &EventTime, assignment: u64, time: i64) -> (Option<i64>, i64) {
         max: Some(time),
         ..Scan::default()
     };
-    live.observe(assignment, &scan, None)
+    let observed = live.observe(assignment, &scan, None);
+    (observed.combined, observed.ahead)
 }
 
 #[test]
@@ -136,4 +137,96 @@ fn the_others_of_a_group_are_waited_for_as_partitions_are() {
     assert_eq!(live.standing(), Standing::At { watermark: 550 });
     live.see_group(group(true, None));
     assert_eq!(live.gate(8), Gate::Open);
+}
+
+/// Also where nobody is held: else rows that are too far ahead would go on at the start.
+#[test]
+fn without_alignment_a_group_is_waited_for_until_it_is_known() {
+    let settings = Settings::default();
+    let live = EventTime::new(settings, None, 1_000, Instant::now());
+    live.assign(7, source(0));
+    assert_eq!(live.gate(7), Gate::Open);
+    live.see_group(group(false, None));
+    assert_eq!(live.gate(7), Gate::Wait);
+    live.see_group(group(true, Some(400)));
+    assert_eq!(live.gate(7), Gate::Open);
+}
+
+#[test]
+fn who_is_ahead_is_told_of_whom() {
+    let live = live(100, [500, 550]);
+    let ahead = |assignment, time| {
+        let scan = Scan {
+            max: Some(time),
+            ..Scan::default()
+        };
+        let observed = live.observe(assignment, &scan, None);
+        (observed.ahead, observed.of_group)
+    };
+    assert_eq!(ahead(8, 560), (60, false));
+    live.see_group(group(true, Some(400)));
+    assert_eq!(ahead(8, 570), (170, true));
+    assert_eq!(ahead(7, 500), (100, true));
+    live.see_group(group(true, Some(600)));
+    assert_eq!(ahead(8, 580), (80, false));
+}
+
+#[test]
+fn what_was_committed_counts_until_a_partition_is_heard_of() {
+    let settings = Settings {
+        max_out_of_orderness: 0,
+        idle_timeout: Some(Duration::from_secs(10)),
+    };
+    let start = Instant::now();
+    let live = EventTime::new(settings, None, 1_000, start);
+    for (assignment, partition) in [(7, 0), (8, 1)] {
+        live.assign(assignment, source(partition));
+    }
+    let at = |watermark| Claim {
+        watermark: Some(watermark),
+        idle: false,
+    };
+    live.restore(7, at(500));
+    assert_eq!(live.settled(), None, "of the other one nothing is known");
+    live.restore(8, at(300));
+    assert_eq!((live.settled(), live.watermark()), (Some(300), None));
+    assert_eq!(live.claim(8), Some(at(300)), "it is committed again");
+    come(&live, 8, 900);
+    assert_eq!((live.settled(), live.watermark()), (Some(500), None));
+    live.see_others(Others::At(450));
+    assert_eq!(live.settled(), Some(450));
+    live.see_others(Others::Unknown);
+    assert_eq!(live.settled(), None);
+    live.see_others(Others::Nobody);
+
+    // The first one stays silent.
+    for second in 1..=10 {
+        live.read(8);
+        come(&live, 8, 900 + second);
+        live.tick(
+            start + Duration::from_millis(1_001) * u32::try_from(second).unwrap(),
+            true,
+        );
+    }
+    assert_eq!(live.settled(), Some(910));
+    let idle = Claim {
+        idle: true,
+        ..at(910)
+    };
+    assert_eq!(live.claim(7), Some(idle), "where it would go on");
+    live.revoke([7, 8]);
+    assert_eq!((live.claim(7), live.settled()), (None, Some(910)));
+    live.see_others(Others::At(70));
+    assert_eq!(live.settled(), Some(70));
+}
+
+/// Partitions that come in are behind, and the combined watermark stays where it is.
+#[test]
+fn what_is_settled_follows_who_comes_in() {
+    let live = live(100, [500, 550]);
+    assert_eq!(live.settled(), Some(500));
+    live.assign(9, source(2));
+    assert_eq!((live.settled(), live.watermark()), (None, Some(500)));
+    come(&live, 9, 200);
+    assert_eq!((live.settled(), live.watermark()), (Some(200), Some(500)));
 }

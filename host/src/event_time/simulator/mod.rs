@@ -53,6 +53,9 @@ const MUTATIONS: &[(Edge, World, u64)] = &[
     (Edge::IdleMemberHolds, group::run, 0),
     (Edge::PublishesMaximum, group::run, 0),
     (Edge::LeavesSilently, group::run, 1),
+    (Edge::SettlesUnheard, single::run, 0),
+    (Edge::SettlesAsCombined, single::run, 0),
+    (Edge::SettlesAlone, single::run, 0),
 ];
 
 fn all_hold(name: &str, world: World) {
@@ -77,7 +80,7 @@ fn a_group_holds_whatever_happens() {
 fn each_mistake_is_found() {
     assert_eq!(
         MUTATIONS.len(),
-        Edge::LeavesSilently as usize + 1,
+        Edge::SettlesAlone as usize + 1,
         "all edges"
     );
     let mut stale = Vec::new();

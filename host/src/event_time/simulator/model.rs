@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::super::settled::{Claim, Others};
 use super::super::tracker::{Settings, State};
 
 /// A partition in one assignment.
@@ -15,6 +16,8 @@ pub(super) struct Part {
     pub(super) through: bool,
     /// The combined watermark when the others began to wait for it.
     pub(super) since: Option<i64>,
+    /// What was committed before it came in.
+    pub(super) restored: Claim,
     silent: Duration,
 }
 
@@ -35,7 +38,7 @@ impl Model {
         }
     }
 
-    pub(super) fn assign(&mut self) {
+    pub(super) fn assign(&mut self, restored: Claim) {
         self.parts.push(Part {
             event_time: None,
             watermark: None,
@@ -44,6 +47,7 @@ impl Model {
             in_flight: 0,
             through: false,
             since: self.combined,
+            restored,
             silent: Duration::ZERO,
         });
     }
@@ -98,5 +102,24 @@ impl Model {
             _ => active.filter_map(|p| p.watermark).min(),
         };
         self.combined = self.combined.max(reached);
+    }
+
+    /// How far all partitions are, with those that others have.
+    pub(super) fn settled(&self, others: Others) -> Option<i64> {
+        let others = match others {
+            Others::Unknown => return None,
+            Others::Nobody => None,
+            Others::At(least) => Some(least),
+        };
+        let mut all: Vec<i64> = others.into_iter().collect();
+        for part in self.parts.iter().filter(|p| p.state == State::Active) {
+            let restored = part.restored.watermark.filter(|_| !part.restored.idle);
+            all.push(part.watermark.or(restored)?);
+        }
+        let known = self.parts.iter().filter_map(|p| p.restored.watermark);
+        match all.into_iter().min() {
+            None => self.combined.max(known.max()),
+            least => least,
+        }
     }
 }

@@ -7,6 +7,7 @@ use super::super::clock::ReadingClock;
 use super::super::edges::Wrong;
 use super::super::random::Random;
 use super::super::scan::{Bounds, Times};
+use super::super::settled::{Claim, Others};
 use super::super::tracker::{Observation, PartitionId, Settings, State, Tracker};
 use super::model::Model;
 use super::rows::{MAX_FUTURE, Rows, WALL};
@@ -16,6 +17,8 @@ const BOUND: i64 = 40;
 
 struct World {
     random: Random,
+    /// For what is committed, so that it leaves the rest as it is.
+    committed: Random,
     tracker: Tracker,
     clock: ReadingClock,
     now: Instant,
@@ -58,6 +61,7 @@ pub(super) fn run(seed: u64, wrong: Wrong) -> Result<(), String> {
         parts: Vec::new(),
         pipeline: VecDeque::new(),
         random,
+        committed: Random::new(seed ^ 0x5e77_1ed0),
         wrong,
     };
     world.tracker.wrong = wrong;
@@ -111,12 +115,20 @@ impl World {
 
     fn assign(&mut self) {
         let id = self.tracker.assign(self.clock.now());
+        let restored = match self.committed.below(3) {
+            0 => Claim::default(),
+            _ => Claim {
+                watermark: Some(self.committed.between(0, 2_000)),
+                idle: self.committed.one_in(4),
+            },
+        };
+        self.tracker.restore(id, restored);
         // Some are far behind the others, or far ahead.
         let front = self.random.between(0, 2_000);
         let rows = Rows::new(&mut self.random, front, BOUND);
         let honest = rows.disorder <= self.model.settings.max_out_of_orderness;
         self.parts.push(Part { id, rows, honest });
-        self.model.assign();
+        self.model.assign(restored);
     }
 
     fn read(&mut self) {
@@ -250,6 +262,16 @@ impl World {
         }
         if combined != self.model.combined {
             return Err(format!("{combined:?}, not {:?}", self.model.combined));
+        }
+        let others = match self.committed.below(4) {
+            0 => Others::Unknown,
+            1 => Others::At(self.committed.between(0, 3_000)),
+            _ => Others::Nobody,
+        };
+        let settled = self.tracker.settled(others);
+        if settled != self.model.settled(others) {
+            let expected = self.model.settled(others);
+            return Err(format!("{settled:?} is settled, not {expected:?}"));
         }
         for (part, model) in self.parts.iter().zip(&self.model.parts) {
             let Some(seen) = self.tracker.partition(part.id) else {

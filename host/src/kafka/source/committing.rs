@@ -12,6 +12,7 @@ use super::lists::list;
 use super::reader::Reader;
 use crate::batch::TopicPartition;
 use crate::config::Start;
+use crate::event_time::Claim;
 use crate::kafka::offsets::Delivered;
 
 /// What weir's metadata of committed offsets begins with.
@@ -36,26 +37,44 @@ impl Reader<'_> {
             return;
         }
         self.next_commit = now + self.config.commit_interval;
+        self.update_claims();
         let due = self.offsets.to_commit();
-        if due.is_empty() {
-            return;
-        }
-        match self.queue.commit(&offsets_of(&due, epoch_ms())) {
-            Ok(()) => self.offsets.asked(&due),
-            Err(code) => {
-                tracing::warn!("offsets were not committed, and will be tried again: {code}");
+        if !due.is_empty() {
+            match self.queue.commit(&self.to_commit(&due)) {
+                Ok(()) => self.offsets.asked(&due),
+                Err(code) => {
+                    tracing::warn!("offsets were not committed, and will be tried again: {code}");
+                }
             }
         }
+        self.look_at_others(now);
+    }
+
+    fn update_claims(&mut self) {
+        if let Some(event_time) = self
+            .links
+            .event_time
+            .as_ref()
+            .filter(|_| self.links.settles)
+        {
+            self.offsets
+                .claim(|assignment| event_time.claim(assignment));
+        }
+    }
+
+    fn to_commit(&self, due: &[(TopicPartition, i64)]) -> TopicPartitionList {
+        offsets_of(due, epoch_ms(), |source| self.offsets.claim_of(source))
     }
 
     /// Commits and waits, also for what was asked for and has no answer yet: it may fail.
     pub(super) fn commit_now(&mut self) -> Result<(), KafkaError> {
+        self.update_claims();
         let due = self.offsets.unconfirmed();
         if due.is_empty() {
             return Ok(());
         }
         self.consumer
-            .commit(&offsets_of(&due, epoch_ms()), CommitMode::Sync)?;
+            .commit(&self.to_commit(&due), CommitMode::Sync)?;
         self.offsets.asked(&due);
         self.offsets.confirmed(&due);
         Ok(())
@@ -70,12 +89,13 @@ impl Reader<'_> {
         if self.config.start == Start::GroupOffsets || offsets.is_empty() {
             return Ok(());
         }
-        let offsets = offsets_of(&offsets, epoch_ms());
+        let offsets = self.to_commit(&offsets);
         self.consumer.commit(&offsets, CommitMode::Sync)
     }
 
     /// Lets the pipeline run dry, and commits what it delivered.
     pub(super) fn finish(&mut self) -> Result<(), SourceError> {
+        self.look_at_others(Instant::now());
         self.links.batches.clear();
         while let Ok(report) = self.links.delivered.recv() {
             self.note(&report);
@@ -110,15 +130,24 @@ fn has_left_group(error: &KafkaError) -> bool {
 }
 
 /// What is committed, with the time, so that whoever takes a partition over can tell whether
-/// that is from before its own start: see [`committed_at`].
-fn offsets_of(due: &[(TopicPartition, i64)], now: i64) -> TopicPartitionList {
+/// that is from before its own start: see [`committed_at`]. After it comes how far the partition
+/// is, if that is asked for: see [`claim_of`].
+fn offsets_of(
+    due: &[(TopicPartition, i64)],
+    now: i64,
+    claim: impl Fn(&TopicPartition) -> Claim,
+) -> TopicPartitionList {
     let offsets = list(
         due.iter()
             .map(|(source, offset)| (source, Offset::Offset(*offset))),
     );
     for (source, _) in due {
         if let Some(mut element) = offsets.find_partition(&source.topic, source.partition) {
-            element.set_metadata(format!("{COMMITTED_AT}{now}"));
+            let claim = claim(source);
+            element.set_metadata(match claim == Claim::default() {
+                true => format!("{COMMITTED_AT}{now}"),
+                false => format!("{COMMITTED_AT}{now}:{claim}"),
+            });
         }
     }
     offsets
@@ -126,7 +155,15 @@ fn offsets_of(due: &[(TopicPartition, i64)], now: i64) -> TopicPartitionList {
 
 /// When an offset was committed, in ms since the epoch, if a weir did so.
 pub(super) fn committed_at(metadata: &str) -> Option<i64> {
-    metadata.strip_prefix(COMMITTED_AT)?.parse().ok()
+    let at = metadata.strip_prefix(COMMITTED_AT)?;
+    at.split_once(':').map_or(at, |(at, _)| at).parse().ok()
+}
+
+/// How far a partition was, if a weir committed that.
+pub(super) fn claim_of(metadata: &str) -> Claim {
+    let committed = metadata.strip_prefix(COMMITTED_AT);
+    let claim = committed.and_then(|committed| committed.split_once(':'));
+    claim.map_or(Claim::default(), |(_, claim)| Claim::parse(claim))
 }
 
 pub(super) fn epoch_ms() -> i64 {
@@ -134,4 +171,37 @@ pub(super) fn epoch_ms() -> i64 {
     since.map_or(0, |since| {
         i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_committed_beside_an_offset_comes_back() {
+        let source = TopicPartition {
+            topic: "t".into(),
+            partition: 0,
+        };
+        let metadata = |claim: Claim| {
+            let offsets = offsets_of(&[(source.clone(), 7)], 1_234, |_| claim);
+            offsets.elements()[0].metadata().to_owned()
+        };
+        for (watermark, idle) in [
+            (None, false),
+            (None, true),
+            (Some(-5), false),
+            (Some(5), true),
+        ] {
+            let claim = Claim { watermark, idle };
+            let metadata = metadata(claim);
+            assert_eq!(committed_at(&metadata), Some(1_234), "{metadata}");
+            assert_eq!(claim_of(&metadata), claim, "{metadata}");
+        }
+        assert_eq!(metadata(Claim::default()), "weir:1234");
+        for foreign in ["", "1234:5", "weir:", "weir:x:y"] {
+            assert_eq!(committed_at(foreign), None);
+            assert_eq!(claim_of(foreign), Claim::default());
+        }
+    }
 }

@@ -76,6 +76,7 @@ pub(crate) fn explore(config: &SourceConfig, deadline: Instant, report: &mut dyn
         progress: std::sync::Arc::default(),
         statistics: LatestStatistics::default(),
         event_time: None,
+        settles: false,
     };
     let mut reader = reader(config, consumer, links);
     Explorer {

@@ -10,12 +10,13 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionListElem};
 
 use super::SourceError;
-use super::committing::committed_at;
+use super::committing::{claim_of, committed_at};
 use super::lists::{list, partition_of};
 use super::reader::Reader;
 use super::start::{self, Known, OutOfRange};
 use crate::batch::TopicPartition;
 use crate::config::{Moment, Start, StopAt};
+use crate::event_time::Claim;
 
 /// One request to the cluster.
 pub(super) const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
@@ -29,6 +30,8 @@ pub(super) struct Position {
     pub(super) start: i64,
     /// What the group has.
     pub(super) committed: Option<i64>,
+    /// What was committed beside it, if the start is there.
+    pub(super) claim: Claim,
     pub(super) stop_at: Option<i64>,
     /// The offset after the last.
     pub(super) end: i64,
@@ -53,7 +56,7 @@ impl Reader<'_> {
             return Ok(None);
         }
         let committed = self.ask("the group's committed offsets", |reader| {
-            committed(&reader.consumer, partitions)
+            committed(&reader.consumer, partitions, REQUEST_TIMEOUT)
         })?;
         let Some(committed) = committed else {
             return Ok(None);
@@ -98,13 +101,19 @@ impl Reader<'_> {
                 is_first,
                 is_new,
             };
-            positions.push(self.position(source, &known)?);
+            let claim = claim_of(element.metadata());
+            positions.push(self.position(source, &known, claim)?);
         }
         self.assigned_before = true;
         Ok(Some(positions))
     }
 
-    fn position(&mut self, source: TopicPartition, known: &Known) -> Result<Position, SourceError> {
+    fn position(
+        &mut self,
+        source: TopicPartition,
+        known: &Known,
+        claim: Claim,
+    ) -> Result<Position, SourceError> {
         let Known { low, high, .. } = *known;
         let start = start::start(&self.config.start, &source, known);
         let start = start.map_err(|OutOfRange(wanted)| match known.committed {
@@ -132,6 +141,10 @@ impl Reader<'_> {
             source,
             start,
             committed: known.committed,
+            claim: match known.committed == Some(start) {
+                true => claim,
+                false => Claim::default(),
+            },
             stop_at,
             end: high,
         })
@@ -217,11 +230,12 @@ impl Reader<'_> {
 /// What the group has committed. An error of one partition is one of the request: taken for "nothing
 /// committed", it would have the partition read anew, or skipped. Of a partition that is not there,
 /// nothing is committed indeed.
-fn committed<C: ConsumerContext>(
+pub(super) fn committed<C: ConsumerContext>(
     consumer: &BaseConsumer<C>,
     partitions: &TopicPartitionList,
+    timeout: Duration,
 ) -> Result<TopicPartitionList, KafkaError> {
-    let committed = consumer.committed_offsets(partitions.clone(), REQUEST_TIMEOUT)?;
+    let committed = consumer.committed_offsets(partitions.clone(), timeout)?;
     let not_there = RDKafkaErrorCode::UnknownTopicOrPartition;
     match first_error(&committed, Some(not_there)) {
         Some(error) => Err(error),
@@ -298,13 +312,13 @@ mod tests {
         consumer
             .commit(&partitions(&[0]), CommitMode::Sync)
             .unwrap();
-        let offsets = committed(&consumer, &partitions(&[0, 1])).unwrap();
+        let offsets = committed(&consumer, &partitions(&[0, 1]), REQUEST_TIMEOUT).unwrap();
         let offsets: Vec<_> = offsets.elements().iter().map(offset_of).collect();
         assert_eq!(offsets, [Some(7), None]);
 
         // The mock has an error for a partition that is not there, beside an answer for the other.
         let unknown = RDKafkaErrorCode::UnknownTopicOrPartition;
-        let answer = committed(&consumer, &partitions(&[0, 9])).unwrap();
+        let answer = committed(&consumer, &partitions(&[0, 9]), REQUEST_TIMEOUT).unwrap();
         assert!(first_error(&answer, Some(unknown)).is_none());
         let error = first_error(&answer, Some(RDKafkaErrorCode::NotCoordinator)).unwrap();
         assert_eq!(error.rdkafka_error_code(), Some(unknown), "{error}");

@@ -11,6 +11,7 @@ use rdkafka::topic_partition_list::Offset;
 use super::aligning::{self, Waiting};
 use super::lists::list;
 use super::lookup::Lookup;
+use super::others::Counts;
 use super::{Links, SourceError, SourcedBatch};
 use crate::batch::{MessageBatch, TopicPartition};
 use crate::config::{SourceConfig, StopAt, Topics};
@@ -28,6 +29,11 @@ pub(super) const POLL_MAX: Duration = Duration::from_millis(100);
 const MESSAGES_PER_ROUND: usize = 1024;
 /// How often a passing error that goes on is logged.
 const COMPLAINT_INTERVAL: Duration = Duration::from_secs(10);
+/// What is said of a connection on which a token was refused: why comes with the next one.
+const NO_REASON: [&str; 2] = [
+    "mechanism handshake failed: Broker: Request not valid in current SASL state",
+    "mechanism handshake failed: Local: Broker transport failure",
+];
 
 pub(super) struct Reader<'c> {
     /// Those of `consumer`, if it needs any.
@@ -63,11 +69,15 @@ pub(super) struct Reader<'c> {
     pub(super) started: i64,
     /// The partitions that were there at the start, where `startup.mode` has to know.
     pub(super) existing: Option<HashSet<TopicPartition>>,
+    /// How many partitions the topics have, where others may have some of them.
+    pub(super) counts: Counts,
     /// Whether partitions have been assigned already.
     pub(super) assigned_before: bool,
     pub(super) limiter: Limiter,
     /// Whether the first batch of the outbox has its permit from that.
     pub(super) is_permitted: bool,
+    /// Whether brokers have turned this client away since they last had anything for it.
+    pub(super) turned_away: bool,
     /// The passing errors that were logged lately, and when.
     pub(super) complaints: Vec<(RDKafkaErrorCode, Instant)>,
 }
@@ -219,7 +229,10 @@ impl Reader<'_> {
             } => self.end_of_partition(&topic, partition, offset),
             Event::Assign(partitions) => self.assign(&partitions)?,
             Event::Revoke(partitions) => self.revoke(&partitions)?,
-            Event::Committed(Ok(offsets)) => self.offsets.confirmed(&offsets),
+            Event::Committed(Ok(offsets)) => {
+                self.turned_away = false;
+                self.offsets.confirmed(&offsets);
+            }
             Event::Committed(Err(code)) => {
                 tracing::warn!("offsets were not committed, and will be tried again: {code}");
                 self.offsets.commit_failed();
@@ -317,6 +330,8 @@ impl Reader<'_> {
         partition: Option<(String, i32)>,
         fatal: bool,
     ) -> Result<(), SourceError> {
+        self.turned_away |= code == RDKafkaErrorCode::Authentication
+            || crate::kafka::is_refused_handshake(code, &text);
         match code {
             RDKafkaErrorCode::AutoOffsetReset => {
                 let at = partition.map_or_else(String::new, |(topic, number)| {
@@ -356,6 +371,12 @@ impl Reader<'_> {
                 })
             }
             _ if fatal => Err(SourceError::Fatal { code, text }),
+            RDKafkaErrorCode::Authentication
+                if NO_REASON.iter().any(|no_reason| text.contains(no_reason)) =>
+            {
+                tracing::debug!("{text} ({code})");
+                Ok(())
+            }
             _ => {
                 // librdkafka says so with each attempt, many times a second.
                 let now = Instant::now();

@@ -6,6 +6,7 @@ use std::time::Instant;
 use crossbeam_channel::RecvTimeoutError;
 use rdkafka::TopicPartitionList;
 use rdkafka::consumer::{Consumer, RebalanceProtocol};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::topic_partition_list::Offset;
 
 use super::lists::{list, partition_of};
@@ -40,6 +41,7 @@ impl Reader<'_> {
                 self.assignments,
                 position.start,
                 position.committed,
+                position.claim,
             );
             self.links.progress.assign(
                 source.clone(),
@@ -53,6 +55,9 @@ impl Reader<'_> {
             );
             if let Some(event_time) = &self.links.event_time {
                 event_time.assign(self.assignments, source.clone());
+                if self.links.settles {
+                    event_time.restore(self.assignments, position.claim);
+                }
             }
             let finished = position.stop_at.is_some_and(|stop| position.start >= stop);
             if finished {
@@ -74,6 +79,7 @@ impl Reader<'_> {
         if self.paused {
             self.pause(true)?;
         }
+        self.look_at_others(Instant::now());
         Ok(())
     }
 
@@ -116,7 +122,11 @@ impl Reader<'_> {
                 Err(RecvTimeoutError::Disconnected) => break,
             }
         }
-        let committed = self.commit_now();
+        // Who is turned away would wait a minute for the answer that there is none.
+        let committed = match self.turned_away {
+            true => Err(KafkaError::ConsumerCommit(RDKafkaErrorCode::Authentication)),
+            false => self.commit_now(),
+        };
         if let Err(error) = committed.and_then(|()| self.commit_handed_over(&waiting)) {
             tracing::warn!(
                 "offsets were not committed at a rebalance: {error}; some messages will be delivered twice"
@@ -138,6 +148,7 @@ impl Reader<'_> {
             self.offsets.revoke(source);
             self.links.progress.revoke(source);
         }
+        self.forget_others();
         if let Some(event_time) = &self.links.event_time {
             let leaving = self.partitions.iter();
             let leaving = leaving.filter(|p| revoked.contains(&p.source));

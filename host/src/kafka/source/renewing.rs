@@ -37,6 +37,7 @@ impl Reader<'_> {
         // The old one leaves the group here, unless it is a static member.
         self.consumer = consumer;
         self.paused = false;
+        self.turned_away = false;
         self.blocked_since = None;
         self.is_permitted = false;
         self.subscribe()?;

@@ -15,6 +15,7 @@ use crate::config::{Start, Topics};
 
 impl Reader<'_> {
     pub(super) fn subscribe(&mut self) -> Result<(), SourceError> {
+        self.forget_others();
         self.note_existing()?;
         let topics = match &self.config.topics {
             Topics::Names(names) => names.clone(),

@@ -62,6 +62,7 @@ fn stamp_rows(
         source: source(partition),
         assignment: 7 + u64::from(partition > 0),
         next: 0,
+        watermark: None,
     };
     let stamped = stamping.stamp(&delivered, rows, None, Instant::now(), 10_000);
     stamped.map(|stamped| stamped.rows)
@@ -160,6 +161,7 @@ fn what_is_put_aside_says_why_and_each_message_comes_once() {
         source: source(0),
         assignment: 7,
         next: 0,
+        watermark: None,
     };
     let mut both = rows(0, &[99, 150, 201, 98, 100], "n");
     // Two rows of one message, which has the first of them to thank.
@@ -198,6 +200,7 @@ fn a_given_watermark_counts_without_rows_and_not_in_the_future() {
             source: source(i32::from(partition)),
             assignment: 7 + u64::from(partition),
             next: 0,
+            watermark: None,
         };
         let now = Instant::now();
         let stamped = stamping.stamp(&delivered, Vec::new(), Some(given), now, 10_000);

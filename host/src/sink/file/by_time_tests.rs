@@ -96,11 +96,11 @@ fn a_directory_is_finished_when_the_watermark_has_passed_it() {
         let mut sink = setup.sink(1);
         sink.write(&rows(&[0, HOUR, 5, HOUR - 1])).unwrap();
         sink.write(&rows(&[HOUR + 1])).unwrap();
-        sink.advance(NOON + HOUR - 1).unwrap();
+        sink.settle(NOON + HOUR - 1).unwrap();
         assert_eq!(sink.durable(Instant::now()).unwrap(), 0);
         assert!(!setup.is_done(12));
 
-        sink.advance(NOON + HOUR).unwrap();
+        sink.settle(NOON + HOUR).unwrap();
         assert!(setup.is_done(12) && !setup.is_done(13));
         let manifest = setup.manifest(12);
         let (name, late) = &setup.listed(12)[0];
@@ -133,7 +133,7 @@ fn late_rows_have_files_of_their_own() {
     let setup = Setup::new(FileFormat::Parquet);
     let mut sink = setup.sink(1);
     sink.write(&rows(&[0])).unwrap();
-    sink.advance(NOON + HOUR).unwrap();
+    sink.settle(NOON + HOUR).unwrap();
     let before = setup.manifest(12);
     sink.write(&rows(&[7, HOUR])).unwrap();
     sink.write(&rows(&[3])).unwrap();
@@ -147,7 +147,7 @@ fn late_rows_have_files_of_their_own() {
     assert!(setup.is_done(12));
 
     // Of an hour of which nothing has come before.
-    sink.advance(NOON + 2 * HOUR).unwrap();
+    sink.settle(NOON + 2 * HOUR).unwrap();
     sink.write(&rows(&[-HOUR])).unwrap();
     assert!(!setup.is_done(11), "not before the row is durable");
     sink.flush().unwrap();
@@ -170,7 +170,7 @@ fn what_a_crash_has_left_is_finished_by_the_next_run() {
 
     let mut second = setup.sink(2);
     second.write(&rows(&[2])).unwrap();
-    second.advance(NOON + 2 * HOUR).unwrap();
+    second.settle(NOON + 2 * HOUR).unwrap();
     assert!(setup.is_done(12));
     assert_eq!(setup.manifest(12)["rows"], json!(3));
     let runs: Vec<bool> = setup
@@ -198,11 +198,11 @@ fn a_mark_that_a_crash_prevented_is_made_up_for() {
     let setup = Setup::new(FileFormat::Ndjson);
     let mut first = setup.sink(1);
     first.write(&rows(&[0])).unwrap();
-    first.advance(NOON + HOUR).unwrap();
+    first.settle(NOON + HOUR).unwrap();
     fs::remove_file(setup.hour(12).join("_SUCCESS")).unwrap();
     let mut second = setup.sink(2);
     assert!(!setup.is_done(12));
-    second.advance(NOON + HOUR).unwrap();
+    second.settle(NOON + HOUR).unwrap();
     assert!(setup.is_done(12));
 }
 
@@ -215,7 +215,7 @@ fn few_files_are_open_however_many_directories_there_are() {
     sink.write(&rows(&hours)).unwrap();
     assert_eq!(sink.open.len(), MAX_OPEN);
     assert_eq!(sink.durable(Instant::now()).unwrap(), 1);
-    sink.advance(NOON + 100 * HOUR).unwrap();
+    sink.settle(NOON + 100 * HOUR).unwrap();
     assert!(sink.unfinished.is_empty() && sink.open.is_empty());
     assert_eq!(setup.manifest(23)["rows"], json!(2));
     assert!(setup.is_done(23));
@@ -226,7 +226,7 @@ fn rows_without_an_event_time_are_never_complete() {
     let setup = Setup::new(FileFormat::Ndjson);
     let mut sink = setup.sink(1);
     sink.write(&rows_of(words(&["a"]))).unwrap();
-    sink.advance(i64::MAX).unwrap();
+    sink.settle(i64::MAX).unwrap();
     sink.flush().unwrap();
     let null = "__HIVE_DEFAULT_PARTITION__";
     let directory = setup
@@ -250,7 +250,7 @@ fn schemas_are_apart_within_a_directory() {
         ..rows_of(words(&["a"]))
     };
     sink.write(&other).unwrap();
-    sink.advance(NOON + HOUR).unwrap();
+    sink.settle(NOON + HOUR).unwrap();
     assert_eq!(setup.listed(12).len(), 2);
 }
 
@@ -266,4 +266,71 @@ fn a_manifest_of_somebody_else_is_an_error_that_names_it() {
         assert!(error.contains("hour=12/_manifest.json"), "{error}");
         assert!(error.contains("Move it"), "{error}");
     }
+}
+
+/// Two runs that write to the same directories, at the same time.
+#[test]
+fn what_another_has_finished_gets_late_files_only() {
+    let setup = Setup::new(FileFormat::Ndjson);
+    let (mut one, mut two) = (setup.sink(1), setup.sink(2));
+    one.write(&rows(&[0])).unwrap();
+    two.write(&rows(&[1, HOUR])).unwrap();
+    one.settle(NOON + HOUR).unwrap();
+    assert!(setup.is_done(12) && !setup.is_done(13));
+    assert_eq!(setup.manifest(12)["rows"], json!(1));
+    // The other had begun a file, and is not told before it is complete.
+    two.flush().unwrap();
+    let listed = setup.listed(12);
+    let late: Vec<bool> = listed.iter().map(|(_, late)| *late).collect();
+    assert_eq!(late, [false, true]);
+    let name = &listed[1].0;
+    assert!(
+        name.contains("-00000002-") && name.ends_with("-late.ndjson"),
+        "{name}"
+    );
+    assert_eq!(setup.manifest(12)["watermark"], json!(NOON + HOUR));
+    assert_eq!(setup.manifest(12)["complete"], json!(true));
+    two.settle(NOON + 2 * HOUR).unwrap();
+    assert_eq!(
+        setup.manifest(12)["watermark"],
+        json!(NOON + HOUR),
+        "it stays"
+    );
+    assert!(setup.is_done(13));
+}
+
+#[test]
+fn two_runs_lose_nothing_of_each_others_manifests() {
+    let setup = Setup::new(FileFormat::Ndjson);
+    std::thread::scope(|scope| {
+        for run in 1..=4 {
+            let setup = &setup;
+            scope.spawn(move || {
+                let mut sink = setup.sink(run);
+                for row in 0..25 {
+                    sink.write(&rows(&[row])).unwrap();
+                    sink.flush().unwrap();
+                }
+            });
+        }
+    });
+    assert_eq!(setup.listed(12).len(), 100);
+    assert_eq!(setup.manifest(12)["rows"], json!(100));
+}
+
+#[test]
+fn directories_of_others_that_have_ended_are_found() {
+    let setup = Setup::new(FileFormat::Ndjson);
+    let mut stays = setup.sink(1);
+    let start = Instant::now();
+    stays.durable(start).unwrap();
+    let mut ends = setup.sink(2);
+    ends.write(&rows(&[0])).unwrap();
+    ends.flush().unwrap();
+    drop(ends);
+    stays.settle(NOON + HOUR).unwrap();
+    stays.durable(start + Duration::from_secs(29)).unwrap();
+    assert!(!setup.is_done(12));
+    stays.durable(start + Duration::from_secs(30)).unwrap();
+    assert!(setup.is_done(12));
 }

@@ -56,13 +56,17 @@ impl Output {
         self.written
     }
 
-    /// Brings the content to disk, gives the file its name, and brings the name to disk.
+    /// Brings the content to disk.
+    pub(super) fn sync(&mut self) -> Result<(), SinkError> {
+        let hidden = &self.name.hidden;
+        self.file.flush().map_err(io_error("writing", hidden))?;
+        let file = self.file.get_ref();
+        file.sync_all().map_err(io_error("syncing", hidden))
+    }
+
+    /// Gives a file its name whose content is on disk, and brings the name to disk.
     pub(super) fn publish(self, path: &Path) -> Result<(), SinkError> {
         let Self { file, mut name, .. } = self;
-        let file = file
-            .into_inner()
-            .map_err(|error| io_error("writing", &name.hidden)(error.into_error()))?;
-        file.sync_all().map_err(io_error("syncing", &name.hidden))?;
         drop(file);
         fs::rename(&name.hidden, path).map_err(io_error("renaming to", path))?;
         name.published = true;

@@ -425,7 +425,10 @@ fn renewed_in_a_write(is_turned_away: bool) {
     sink.renew_from(renewals);
     new.send(Renewal::Client(config.client.clone())).unwrap();
     let context = sink.producer.get().context();
-    context.turned_away.store(is_turned_away, Ordering::Relaxed);
+    context
+        .account
+        .turned_away
+        .store(is_turned_away, Ordering::Relaxed);
     if is_turned_away {
         cluster.broker_down(1).unwrap();
     }
