@@ -53,8 +53,8 @@ pub(in crate::config) static FILE_PARTITION_BY: Key = Key::choice(
     "sink.file.partition.by",
     PartitionBy::NAMES,
     "Whether rows go to directories by their event time, in UTC: `dt=2026-11-24/hour=13` for \
-     `event-time-hour`, `dt=2026-11-24` for `event-time-day`. A directory that the watermark has \
-     passed gets an empty file `_SUCCESS`.",
+     `event-time-hour`, `dt=2026-11-24` for `event-time-day`. A directory that all partitions of the \
+     consumer group have passed gets an empty file `_SUCCESS`.",
 )
 .or("none");
 
