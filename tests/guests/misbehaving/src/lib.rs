@@ -1,6 +1,6 @@
 //! A deserializer that does what each message tells it to: a number becomes a row, and
 //! anything else is a way to break. With the feature `serializer`, a serializer that does so with
-//! rows: see [`write`].
+//! rows: see [`mod@write`].
 //!
 //! ```text
 //! 7             a row: n = 7, batch = which batch of this instance it came in
